@@ -1,0 +1,230 @@
+#include "device/cpu/cpu_device.h"
+
+#include "base/check.h"
+#include "base/team.h"
+#include "device/cpu/cpu_ops.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <deque>
+
+namespace braid::cpu {
+namespace {
+
+Kernels kernels_of(const std::string& isa) {
+  Kernels k{};
+  // From the portable ones upwards, so that a set may leave an entry to the one before it.
+  const auto fill = [&k](const char* name, auto... fills) {
+    k.isa = name;
+    (fills(k), ...);
+  };
+  fill("portable", portable::fill_matrix, portable::fill_rows, portable::fill_delta,
+       portable::fill_attention);
+#if defined(__x86_64__)
+  if (isa == "avx2" || isa == "avx512")
+    fill("avx2", avx2::fill_matrix, avx2::fill_rows, avx2::fill_delta, avx2::fill_attention);
+  if (isa == "avx512")
+    fill("avx512", avx512::fill_matrix, avx512::fill_rows, avx512::fill_delta,
+         avx512::fill_attention);
+#endif
+  return k;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+class CpuDevice final : public Device {
+ public:
+  explicit CpuDevice(const DeviceOptions& options)
+      : team_(options.threads), counters_(static_cast<size_t>(team_.threads())) {
+    const std::vector<std::string> isas = usable_isas();
+    const std::string isa = options.isa.empty() ? isas.front() : options.isa;
+    if (std::find(isas.begin(), isas.end(), isa) == isas.end())
+      fail("--isa {}: this processor and this build have {}", isa, joined(isas));
+    kernels_ = kernels_of(isa);
+    name_ = fmt::format("cpu ({})", isa);
+    fill_embed(ops_);
+    fill_gdn_mix(ops_);
+    fill_attn_mix(ops_);
+    fill_linear_add(ops_);
+    fill_mlp(ops_);
+    fill_route(ops_);
+    fill_experts(ops_);
+    fill_head(ops_);
+    fill_mtp(ops_);
+  }
+
+  std::string_view name() const override { return name_; }
+  int threads() const override { return team_.threads(); }
+  const Ops& ops() const override { return ops_; }
+
+  void upload(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void download(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy(void* to, const void* from, size_t bytes) override { std::memmove(to, from, bytes); }
+  void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
+
+  PackedVector prepare(std::span<const float> vector) override {
+    const Vector& v = vectors_.emplace_back(Vector{&kernels_, {vector.begin(), vector.end()}});
+    return {{&v, vector.size_bytes()}, static_cast<int64_t>(vector.size())};
+  }
+  PackedMatrix prepare(const FileMatrix& matrix) override {
+    const Matrix& m = matrices_.emplace_back(keep(matrix));
+    return {{&m, matrix.bytes()}, matrix.rows(), matrix.cols};
+  }
+  PackedGdn prepare(const GdnFileWeights& w) override {
+    Gdn& g = gdns_.emplace_back();
+    g.kernels = &kernels_;
+    g.qkv = keep(w.qkv);
+    g.z = keep(w.z);
+    g.b = keep(w.b);
+    g.a = keep(w.a);
+    const auto channels = static_cast<size_t>(w.shape.conv_dim()),
+               taps = static_cast<size_t>(w.shape.taps);
+    g.conv.resize(channels * taps);
+    for (size_t c = 0; c < channels; ++c)
+      for (size_t j = 0; j < taps; ++j) g.conv[j * channels + c] = w.conv[c * taps + j];
+    g.dt_bias = w.dt_bias;
+    g.decay = w.decay;
+    g.norm = w.norm;
+    const size_t bytes = w.qkv.bytes() + w.z.bytes() + w.b.bytes() + w.a.bytes() +
+                         4 * (w.conv.size() + w.dt_bias.size() + w.decay.size() + w.norm.size());
+    return {{&g, bytes}, w.shape};
+  }
+  PackedAttention prepare(const AttentionFileWeights& w) override {
+    Attention& a = attentions_.emplace_back();
+    a.kernels = &kernels_;
+    a.qg = keep(w.qg);
+    a.k = keep(w.k);
+    a.v = keep(w.v);
+    a.q_norm = w.q_norm;
+    a.k_norm = w.k_norm;
+    for (int i = 0; i < w.shape.rope_dims / 2; ++i)
+      a.frequency.push_back(
+          1.0f / std::pow(w.shape.rope_theta,
+                          static_cast<float>(2 * i) / static_cast<float>(w.shape.rope_dims)));
+    const size_t bytes =
+        w.qg.bytes() + w.k.bytes() + w.v.bytes() + 4 * (w.q_norm.size() + w.k_norm.size());
+    return {{&a, bytes}, w.shape};
+  }
+  PackedMlp prepare(const MlpFileWeights& w) override {
+    const Mlp& m = mlps_.emplace_back(keep(w));
+    return {{&m, bytes_of(w)}, static_cast<int>(w.gate.cols), static_cast<int>(w.gate.rows())};
+  }
+  PackedRouter prepare(const RouterFileWeights& w) override {
+    Router& r = routers_.emplace_back();
+    r.router = keep(w.router);
+    r.shared_gate = w.shared_gate;
+    return {{&r, w.router.bytes() + 4 * w.shared_gate.size()}, w.shape};
+  }
+  PackedExperts prepare(const ExpertsFileWeights& w) override {
+    Experts& e = experts_.emplace_back();
+    e.gate = keep(w.gate);
+    e.up = keep(w.up);
+    e.down = keep(w.down);
+    e.shared = keep(w.shared);
+    const size_t routed = w.gate.bytes() + w.up.bytes() + w.down.bytes();
+    return {
+        {&e, routed + bytes_of(w.shared)}, w.shape, routed / static_cast<size_t>(w.shape.experts)};
+  }
+  PackedMtpJoint prepare(const MtpJointFileWeights& w) override {
+    const MtpJoint& j =
+        joints_.emplace_back(MtpJoint{keep(w.w), w.embedding_norm, w.hidden_norm, w.eps});
+    return {{&j, w.w.bytes() + 4 * (w.embedding_norm.size() + w.hidden_norm.size())},
+            static_cast<int>(w.w.rows())};
+  }
+
+  void run(const Program& program, const Buffer& workspace) override {
+    CHECK(workspace.size() >= program.workspace());
+    phases_.clear();
+    for (size_t s = 0; s < program.steps().size(); ++s)
+      for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
+    team_.run(static_cast<int>(phases_.size()), [&](int phase, int thread) {
+      const auto [step, own] = phases_[static_cast<size_t>(phase)];
+      const Share share{own, thread, team_.threads(), workspace.data(),
+                        &counters_[static_cast<size_t>(thread)]};
+      program.steps()[step].work(share);
+    });
+  }
+
+  uint64_t weight_bytes_read() const override {
+    uint64_t sum = 0;
+    for (const Counters& c : counters_) sum += c.weight_bytes;
+    return sum;
+  }
+
+ protected:
+  std::byte* allocate_bytes(size_t bytes) override {
+    // Fresh pages: zeroed, and not taken from the machine before they are used.
+    void* data = mmap(nullptr, std::max<size_t>(bytes, 1), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return data == MAP_FAILED ? nullptr : static_cast<std::byte*>(data);
+  }
+  void release_bytes(std::byte* data, size_t bytes) override {
+    munmap(data, std::max<size_t>(bytes, 1));
+  }
+
+ private:
+  struct Phase {
+    size_t step;
+    int phase;
+  };
+
+  Matrix keep(const FileMatrix& file) const {
+    Matrix m{&kernels_, file, {}};
+    int64_t row = 0;
+    for (const RowRun& run : file.runs) {
+      m.first_row.push_back(row);
+      row += run.rows;
+    }
+    m.first_row.push_back(row);
+    return m;
+  }
+  Mlp keep(const MlpFileWeights& w) const { return {keep(w.gate), keep(w.up), keep(w.down)}; }
+  static size_t bytes_of(const MlpFileWeights& w) {
+    return w.gate.bytes() + w.up.bytes() + w.down.bytes();
+  }
+
+  Team team_;
+  std::vector<Counters> counters_;
+  Kernels kernels_;
+  std::string name_;
+  Ops ops_;
+  std::vector<Phase> phases_;
+  std::deque<Vector> vectors_;
+  std::deque<Matrix> matrices_;
+  std::deque<Gdn> gdns_;
+  std::deque<Attention> attentions_;
+  std::deque<Mlp> mlps_;
+  std::deque<Router> routers_;
+  std::deque<Experts> experts_;
+  std::deque<MtpJoint> joints_;
+};
+
+}  // namespace
+
+std::vector<std::string> usable_isas() {
+  std::vector<std::string> isas;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    isas.push_back("avx512");
+  if (avx2) isas.push_back("avx2");
+#endif
+  isas.push_back("portable");
+  return isas;
+}
+
+std::unique_ptr<Device> open_cpu(const DeviceOptions& options) {
+  return std::make_unique<CpuDevice>(options);
+}
+
+}  // namespace braid::cpu

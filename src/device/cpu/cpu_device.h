@@ -1,0 +1,18 @@
+// The CPU: host memory, a team of threads, and the kernels of the best instruction set that it has.
+#pragma once
+
+#include "device/device.h"
+#include "device/registry.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace braid::cpu {
+
+// Instruction sets with kernels in this build that this processor can run, best first.
+std::vector<std::string> usable_isas();
+
+std::unique_ptr<Device> open_cpu(const DeviceOptions& options);
+
+}  // namespace braid::cpu

@@ -1,0 +1,89 @@
+// A place that holds weights and state and runs programs: the CPU, a GPU, the scalar reference.
+#pragma once
+
+#include "device/ops_table.h"
+#include "device/packed.h"
+#include "device/program.h"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace braid {
+
+class Device;
+
+// Owns device memory; move-only.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Device* device, std::byte* data, size_t size)
+      : device_(device), data_(data), size_(size) {}
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  std::byte* data() const { return data_; }
+  size_t size() const { return size_; }
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data_);
+  }
+
+ private:
+  Device* device_ = nullptr;
+  std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  virtual std::string_view name() const = 0;
+  virtual int threads() const = 0;
+  virtual const Ops& ops() const = 0;
+
+  // Zeroed memory, 64-byte aligned. `what` goes into the error when there is not enough. After
+  // freeze() an allocation is a mistake of ours and fails as one: memory is planned before the
+  // first step.
+  Buffer allocate(size_t bytes, std::string_view what);
+  void freeze() { frozen_ = true; }
+  size_t allocated() const { return allocated_; }
+
+  virtual void upload(void* device_to, const void* from, size_t bytes) = 0;
+  virtual void download(void* to, const void* device_from, size_t bytes) = 0;
+  virtual void copy(void* device_to, const void* device_from, size_t bytes) = 0;
+  virtual void zero(void* device_to, size_t bytes) = 0;
+
+  // Packing, at load. The file must stay mapped as long as the device lives.
+  virtual PackedVector prepare(std::span<const float> vector) = 0;
+  virtual PackedMatrix prepare(const FileMatrix& matrix) = 0;
+  virtual PackedGdn prepare(const GdnFileWeights& weights) = 0;
+  virtual PackedAttention prepare(const AttentionFileWeights& weights) = 0;
+  virtual PackedMlp prepare(const MlpFileWeights& weights) = 0;
+  virtual PackedRouter prepare(const RouterFileWeights& weights) = 0;
+  virtual PackedExperts prepare(const ExpertsFileWeights& weights) = 0;
+  virtual PackedMtpJoint prepare(const MtpJointFileWeights& weights) = 0;
+
+  // Runs the recorded steps to their end. An exception of any thread arrives here.
+  virtual void run(const Program& program, const Buffer& workspace) = 0;
+  // Weight bytes that the threads have read in all runs so far.
+  virtual uint64_t weight_bytes_read() const = 0;
+
+ protected:
+  Device() = default;
+  friend class Buffer;
+  virtual std::byte* allocate_bytes(size_t bytes) = 0;  // null when there is not enough
+  virtual void release_bytes(std::byte* data, size_t bytes) = 0;
+
+ private:
+  bool frozen_ = false;
+  size_t allocated_ = 0;
+};
+
+}  // namespace braid

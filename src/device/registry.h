@@ -1,0 +1,20 @@
+// The devices that this build has.
+#pragma once
+
+#include "device/device.h"
+
+#include <memory>
+#include <string>
+
+namespace braid {
+
+struct DeviceOptions {
+  int threads = 0;  // 0: one per physical core that this process may use
+  std::string isa;  // cpu: force an instruction set ("scalar", "avx2", "avx512"); empty: the best
+};
+
+// Opens "cpu" or "ref". Throws Error for a name or an instruction set that is not there, and
+// refuses a device whose op table has a hole.
+std::unique_ptr<Device> open_device(const std::string& name, const DeviceOptions& options = {});
+
+}  // namespace braid

@@ -1,0 +1,361 @@
+#include "state/snapshot.h"
+
+#include "base/check.h"
+#include "state/checksum.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace braid {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "snapshots are little-endian");
+
+constexpr std::array<char, 8> kMagic = {'B', 'R', 'A', 'I', 'D', 'S', 'E', 'Q'};
+constexpr uint32_t kVersion = 1;
+enum LayerKind : uint32_t { kNothing, kKv, kRecurrent };
+
+int64_t block_start(int64_t length) { return length / kBlock * kBlock; }
+int64_t first_conv(int64_t floor) { return std::max(int64_t{0}, floor - kConvHistory); }
+
+// The order of a snapshot's data is the order of these three visits: f(address, count). Reading and
+// writing share them.
+
+template <class F>
+void visit_blocks(const StatePool& pool, int32_t index, int64_t length, F&& f) {
+  const int64_t start = block_start(length);
+  const size_t n =
+      static_cast<size_t>(length - start);  // a block's entries lie side by side in the ring
+  for (const RecurrentPool& layer : pool.recurrent()) {
+    if (!layer.base) continue;
+    const RecurrentLayout& shape = layer.layout;
+    const RecurrentSlot slot = layer.slot(index);
+    for (int h = 0; h < shape.value_heads; ++h)
+      f(slot.state(h, start / kBlock), size_t{1} * shape.key_dim * shape.value_dim);
+    for (int h = 0; h < shape.key_heads; ++h) f(slot.key(h, start), n * shape.key_dim);
+    for (int h = 0; h < shape.value_heads; ++h) f(slot.update(h, start), n * shape.value_dim);
+    for (int h = 0; h < shape.value_heads; ++h) f(slot.decay(h, start), n);
+  }
+}
+
+template <class F>
+void visit_conv(const StatePool& pool, int32_t index, int64_t first, int64_t length, F&& f) {
+  for (int64_t position = first; position < length; ++position)
+    for (const RecurrentPool& layer : pool.recurrent())
+      if (layer.base) f(layer.slot(index).conv(position), size_t{1} * layer.layout.conv_dim);
+}
+
+template <class F>
+void visit_rows(std::byte* (KvPool::*address)(int64_t, int, int64_t) const, const KvPool& layer,
+                size_t row, std::span<const int32_t> pages, int64_t length, F&& f) {
+  for (int head = 0; head < layer.kv_heads; ++head)
+    for (int64_t at = 0; at < length; at += kPageTokens)
+      f((layer.*address)(pages[static_cast<size_t>(at / kPageTokens)], head, 0),
+        row * static_cast<size_t>(std::min<int64_t>(kPageTokens, length - at)));
+}
+
+template <class F>
+void visit_kv(const StatePool& pool, std::span<const int32_t> pages, int64_t length, F&& f) {
+  for (const KvPool& layer : pool.kv()) {
+    if (!layer.keys) continue;
+    visit_rows(&KvPool::key, layer, row_bytes(layer.key_type, layer.head_dim), pages, length, f);
+    visit_rows(&KvPool::value, layer, row_bytes(layer.value_type, layer.head_dim), pages, length,
+               f);
+  }
+}
+
+// Sizes of the parts, in the units of their vectors.
+size_t block_floats(const StateSpec& spec, int64_t length) {
+  const size_t n = static_cast<size_t>(length - block_start(length));
+  size_t floats = 0;
+  for (const LayerState& layer : spec.layers)
+    if (const auto* r = std::get_if<RecurrentLayout>(&layer))
+      floats += size_t{1} * r->value_heads * r->key_dim * r->value_dim +
+                n * (size_t{1} * r->key_heads * r->key_dim +
+                     size_t{1} * r->value_heads * r->value_dim + r->value_heads);
+  return floats;
+}
+
+size_t conv_floats(const StateSpec& spec) {  // of one position
+  size_t floats = 0;
+  for (const LayerState& layer : spec.layers)
+    if (const auto* r = std::get_if<RecurrentLayout>(&layer)) floats += r->conv_dim;
+  return floats;
+}
+
+size_t kv_bytes(const Snapshot& s) {  // of one position
+  return StatePool::page_bytes(s.spec, s.key_type, s.value_type) / kPageTokens;
+}
+
+void check_whole(const Snapshot& s) {
+  const size_t rows = static_cast<size_t>(s.length() - first_conv(s.recurrent.floor));
+  CHECK(s.recurrent.floor >= 0 && s.recurrent.floor <= s.length());
+  CHECK(s.recurrent.blocks.size() == block_floats(s.spec, s.length()));
+  CHECK(s.recurrent.conv.size() == rows * conv_floats(s.spec));
+  CHECK(s.kv.rows.size() == s.tokens.size() * kv_bytes(s));
+}
+
+void check_fits(const StatePool& pool, const Snapshot& s) {
+  const StateSpec& spec = pool.spec();
+  if (s.spec.layers.size() != spec.layers.size())
+    fail("the snapshot has {} layers, the model {}: it belongs to another model",
+         s.spec.layers.size(), spec.layers.size());
+  for (size_t i = 0; i < spec.layers.size(); ++i)
+    if (!same_shape(s.spec.layers[i], spec.layers[i]))
+      fail("layer {}: the snapshot has {}, the model {}: it belongs to another model", i,
+           describe(s.spec.layers[i]), describe(spec.layers[i]));
+  if (!spec.has_kv()) return;
+  const StateOptions& options = pool.options();
+  if (s.key_type != options.key_type || s.value_type != options.value_type)
+    fail(
+        "the snapshot has cache types {} and {}, this run {} and {}: set -ctk and -ctv as they "
+        "were",
+        info(s.key_type).name, info(s.value_type).name, info(options.key_type).name,
+        info(options.value_type).name);
+}
+
+template <class T>
+void put(std::vector<std::byte>& out, const T& value) {
+  const auto bytes = std::as_bytes(std::span(&value, 1));
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+template <class T>
+void put_all(std::vector<std::byte>& out, const std::vector<T>& values) {
+  const auto bytes = std::as_bytes(std::span(values));
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+void put_layer(std::vector<std::byte>& out, const LayerState& layer) {
+  std::array<int32_t, 5> numbers{};
+  uint32_t kind = kNothing;
+  if (const auto* kv = std::get_if<KvSpec>(&layer)) {
+    kind = kKv;
+    numbers = {kv->kv_heads, kv->head_dim};
+  } else if (const auto* r = std::get_if<RecurrentLayout>(&layer)) {
+    kind = kRecurrent;
+    numbers = {r->key_heads, r->value_heads, r->key_dim, r->value_dim, r->conv_dim};
+  }
+  put(out, kind);
+  put(out, numbers);
+}
+
+// Reads a snapshot's bytes; never beyond their end.
+class Reader {
+ public:
+  Reader(std::span<const std::byte> bytes, std::string_view origin)
+      : bytes_(bytes), origin_(origin) {}
+
+  std::string_view origin() const { return origin_; }
+  size_t left() const { return bytes_.size() - at_; }
+
+  template <class T>
+  T get(const char* what) {
+    T value;
+    std::memcpy(&value, take(sizeof(T), what), sizeof(T));
+    return value;
+  }
+  template <class T>
+  void get_all(std::vector<T>& out, size_t count, const char* what) {
+    if (count > left() / sizeof(T)) cut_short(what);
+    out.resize(count);
+    const std::byte* from = take(count * sizeof(T), what);
+    if (count) std::memcpy(out.data(), from, count * sizeof(T));
+  }
+  [[noreturn]] void cut_short(const char* what) const {
+    fail("{}: the snapshot ends inside {} (byte {} of {}); delete it", origin_, what, at_,
+         bytes_.size());
+  }
+
+ private:
+  const std::byte* take(size_t n, const char* what) {
+    if (n > left()) cut_short(what);
+    return bytes_.data() + std::exchange(at_, at_ + n);
+  }
+
+  std::span<const std::byte> bytes_;
+  std::string_view origin_;
+  size_t at_ = 0;
+};
+
+void read_preamble(Reader& in, size_t size, std::span<const std::byte> bytes) {
+  if (in.get<std::array<char, 8>>("the header") != kMagic)
+    fail("{}: not a snapshot of a sequence (it does not start with {})", in.origin(),
+         std::string_view(kMagic.data(), kMagic.size()));
+  const auto version = in.get<uint32_t>("the header");
+  if (version != kVersion)
+    fail("{}: snapshot of version {}, this program reads {}; delete it", in.origin(), version,
+         kVersion);
+  const auto block = in.get<uint16_t>("the header"), history = in.get<uint16_t>("the header");
+  if (block != kBlock || history != kConvHistory)
+    fail(
+        "{}: snapshot of blocks of {} and {} convolution rows, this program has {} and {}; delete "
+        "it",
+        in.origin(), block, history, kBlock, kConvHistory);
+  const auto total = in.get<uint64_t>("the header");
+  if (total != size)
+    fail("{}: the snapshot should have {} bytes, it has {}; delete it", in.origin(), total, size);
+  const size_t body = size - std::min(size, sizeof(uint64_t));
+  uint64_t stored = 0;
+  std::memcpy(&stored, bytes.data() + body, size - body);
+  const uint64_t actual = checksum64(bytes.first(body));
+  if (stored != actual)
+    fail("{}: the snapshot is damaged (checksum {:016x}, expected {:016x}); delete it", in.origin(),
+         actual, stored);
+}
+
+LayerState read_layer(Reader& in) {
+  const auto kind = in.get<uint32_t>("the layers");
+  const auto n = in.get<std::array<int32_t, 5>>("the layers");
+  if (kind == kRecurrent) return RecurrentLayout{n[0], n[1], n[2], n[3], n[4]};
+  const size_t used = kind == kKv ? 2 : 0;
+  if (kind > kRecurrent || std::any_of(n.begin() + used, n.end(), [](int32_t i) { return i != 0; }))
+    fail("{}: layer state of kind {} with {}; delete it", in.origin(), kind, fmt::join(n, " "));
+  if (kind == kKv) return KvSpec{n[0], n[1]};
+  return std::monostate{};
+}
+
+DType read_type(Reader& in) {
+  const auto id = in.get<uint32_t>("the header");
+  const auto type = dtype_from_gguf(id);
+  if (!type) fail("{}: cache type {}; delete it", in.origin(), describe_refused_gguf_type(id));
+  return *type;
+}
+
+}  // namespace
+
+Snapshot take(const Sequence& sequence) {
+  const StatePool& pool = sequence.pool();
+  const int64_t length = sequence.length();
+  CHECK_THAT(length >= sequence.floor(), "abandoned at {} tokens", length);
+  Snapshot s;
+  s.spec = pool.spec();
+  s.key_type = pool.options().key_type;
+  s.value_type = pool.options().value_type;
+  s.tokens.assign(sequence.tokens().begin(), sequence.tokens().end());
+  s.recurrent.floor = std::max(block_start(length), sequence.floor());
+  // All rows from position 0 on are held, and before it are the zeros of a fresh slot.
+  if (!s.spec.has_recurrent() || s.recurrent.floor <= kConvHistory) s.recurrent.floor = 0;
+
+  const int64_t first = first_conv(s.recurrent.floor);
+  s.recurrent.blocks.resize(block_floats(s.spec, length));
+  s.recurrent.conv.resize(static_cast<size_t>(length - first) * conv_floats(s.spec));
+  s.kv.rows.resize(static_cast<size_t>(length) * kv_bytes(s));
+  const auto download = [&pool](auto* to) {
+    return [&pool, to](const auto* from, size_t count) mutable {
+      pool.device().download(to, from, count * sizeof *from);
+      to += count;
+    };
+  };
+  visit_blocks(pool, sequence.slot(), length, download(s.recurrent.blocks.data()));
+  visit_conv(pool, sequence.slot(), first, length, download(s.recurrent.conv.data()));
+  visit_kv(pool, sequence.pages(), length, download(s.kv.rows.data()));
+  return s;
+}
+
+Sequence restore(StatePool& pool, const Snapshot& s) {
+  check_fits(pool, s);
+  check_whole(s);
+  const int64_t length = s.length();
+  Sequence sequence(pool);
+  sequence.reserve(length);
+  const auto upload = [&pool](const auto* from) {
+    return [&pool, from](auto* to, size_t count) mutable {
+      pool.device().upload(to, from, count * sizeof *from);
+      from += count;
+    };
+  };
+  visit_blocks(pool, sequence.slot(), length, upload(s.recurrent.blocks.data()));
+  visit_conv(pool, sequence.slot(), first_conv(s.recurrent.floor), length,
+             upload(s.recurrent.conv.data()));
+  visit_kv(pool, sequence.pages(), length, upload(s.kv.rows.data()));
+  sequence.tokens_ = s.tokens;
+  sequence.furthest_ = length;
+  sequence.base_floor_ = s.recurrent.floor;
+  return sequence;
+}
+
+std::vector<std::byte> to_bytes(const Snapshot& s) {
+  check_whole(s);
+  constexpr size_t kHeader = 64, kLayer = 24, kChecksum = sizeof(uint64_t);
+  const size_t total = kHeader + kLayer * s.spec.layers.size() + s.bytes() + kChecksum;
+  std::vector<std::byte> out;
+  out.reserve(total);
+  put(out, kMagic);
+  put(out, kVersion);
+  put(out, static_cast<uint16_t>(kBlock));
+  put(out, static_cast<uint16_t>(kConvHistory));
+  put(out, uint64_t{total});
+  put(out, static_cast<uint32_t>(info(s.key_type).gguf_id));
+  put(out, static_cast<uint32_t>(info(s.value_type).gguf_id));
+  put(out, uint64_t{s.tokens.size()});
+  put(out, static_cast<uint64_t>(s.recurrent.floor));
+  put(out, uint64_t{s.spec.layers.size()});
+  put(out, uint64_t{0});  // reserved
+  CHECK(out.size() == kHeader);
+  for (const LayerState& layer : s.spec.layers) put_layer(out, layer);
+  put_all(out, s.tokens);
+  put_all(out, s.recurrent.blocks);
+  put_all(out, s.recurrent.conv);
+  put_all(out, s.kv.rows);
+  put(out, checksum64(out));
+  CHECK(out.size() == total);
+  return out;
+}
+
+Snapshot snapshot_from_bytes(std::span<const std::byte> bytes, std::string_view origin) {
+  Reader in(bytes, origin);
+  read_preamble(in, bytes.size(), bytes);
+
+  Snapshot s;
+  s.key_type = read_type(in);
+  s.value_type = read_type(in);
+  const auto length = in.get<uint64_t>("the header"), floor = in.get<uint64_t>("the header");
+  const auto layers = in.get<uint64_t>("the header");
+  if (in.get<uint64_t>("the header") != 0) fail("{}: reserved number is not 0; delete it", origin);
+  if (layers > in.left()) in.cut_short("the layers");
+  for (uint64_t i = 0; i < layers; ++i) s.spec.layers.push_back(read_layer(in));
+  size_t slot = 0, row = 0;
+  try {  // bounds every product below
+    slot = StatePool::slot_bytes(s.spec);
+    row = kv_bytes(s);
+  } catch (const Error& error) {
+    fail("{}: {}; delete it", origin, error.what());
+  }
+  in.get_all(s.tokens, length, "the tokens");
+  const bool recurrent = slot > 0;
+  if (floor > length || floor < (recurrent ? static_cast<uint64_t>(block_start(s.length())) : 0) ||
+      (!recurrent && floor != 0))
+    fail("{}: {} tokens that can be cut to {}: not possible; delete it", origin, length, floor);
+  for (int32_t token : s.tokens)
+    if (token < 0) fail("{}: token {}; delete it", origin, token);
+
+  s.recurrent.floor = static_cast<int64_t>(floor);
+  const size_t conv_rows = length - static_cast<size_t>(first_conv(s.recurrent.floor));
+  in.get_all(s.recurrent.blocks, block_floats(s.spec, s.length()), "the recurrent state");
+  in.get_all(s.recurrent.conv, conv_rows * conv_floats(s.spec), "the recurrent state");
+  if (length > 0 && row > in.left() / length) in.cut_short("the keys and values");
+  in.get_all(s.kv.rows, length * row, "the keys and values");
+  if (in.left() != sizeof(uint64_t))
+    fail("{}: {} bytes too many after the snapshot; delete it", origin,
+         in.left() - sizeof(uint64_t));
+  return s;
+}
+
+std::vector<std::byte> state_bytes(const Snapshot& snapshot) {
+  check_whole(snapshot);
+  Snapshot s = snapshot;
+  if (s.spec.has_recurrent()) s.recurrent.floor = s.length();
+  const int64_t dropped = first_conv(s.recurrent.floor) - first_conv(snapshot.recurrent.floor);
+  s.recurrent.conv.erase(
+      s.recurrent.conv.begin(),
+      s.recurrent.conv.begin() + dropped * static_cast<int64_t>(conv_floats(s.spec)));
+  return to_bytes(s);
+}
+
+}  // namespace braid

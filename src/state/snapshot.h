@@ -1,0 +1,62 @@
+// A sequence's state at one moment as host bytes: compact, canonical, fit for a file.
+//
+// Two parts, because keys and values can be cut at any token and shared as pages while recurrent
+// state cannot: a recurrent part may later hang on pages that stay. Only what the next tokens need
+// is in it: S of the current block, the ring entries of that block, raw rows of the convolution. A
+// restored sequence steps back to `floor`, which is the start of the current block unless the
+// source held less.
+#pragma once
+
+#include "state/sequence.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace braid {
+
+// With n = length % kBlock entries in the current block.
+struct RecurrentSnapshot {
+  int64_t floor = 0;  // shortest length that the rows of `conv` allow
+  std::vector<float>
+      blocks;  // per layer: S [Hv][Dk][Dv], key [Hk][n][Dk], update [Hv][n][Dv], decay [Hv][n]
+  std::vector<float> conv;  // [positions max(0, floor - kConvHistory) .. length-1][layer][conv_dim]
+
+  size_t bytes() const { return (blocks.size() + conv.size()) * sizeof(float); }
+};
+
+struct KvSnapshot {
+  std::vector<std::byte> rows;  // per layer: keys [kv_head][length][head_dim], then values likewise
+
+  size_t bytes() const { return rows.size(); }
+};
+
+struct Snapshot {
+  StateSpec spec;
+  DType key_type = DType::F16, value_type = DType::F16;
+  std::vector<int32_t> tokens;  // their number is the length
+  RecurrentSnapshot recurrent;
+  KvSnapshot kv;
+
+  int64_t length() const { return static_cast<int64_t>(tokens.size()); }
+  size_t bytes() const { return recurrent.bytes() + kv.bytes() + tokens.size() * sizeof(int32_t); }
+};
+
+Snapshot take(const Sequence& sequence);
+// A new sequence with slot and pages of its own. Throws Error when the snapshot comes from other
+// shapes or cache types, or the pool is exhausted.
+Sequence restore(StatePool& pool, const Snapshot& snapshot);
+
+// For a file: header (magic, version, shapes, types, length), the parts, a checksum over all of it.
+std::vector<std::byte> to_bytes(const Snapshot& snapshot);
+// Throws Error, which names `origin`, unless the bytes are one whole and consistent snapshot.
+Snapshot snapshot_from_bytes(std::span<const std::byte> bytes, std::string_view origin);
+
+// What decides the following tokens and nothing else: equal timelines have equal bytes, however
+// they were reached. (to_bytes also holds the rows to step back with, which depend on what the
+// source still had.)
+std::vector<std::byte> state_bytes(const Snapshot& snapshot);
+
+}  // namespace braid
