@@ -57,7 +57,7 @@ if [[ $worktree ]]; then
     tar --null -T - -c) | tar -C "$root/braid" -x --no-same-owner
 else
   git -C "$repository" bundle create -q "$root/braid.bundle" HEAD
-  chroot "$root" git clone -q /braid.bundle /braid
+  chroot "$root" git -c advice.detachedHead=false clone -q /braid.bundle /braid
 fi
 
 inside() {

@@ -54,6 +54,7 @@ class Device {
   Buffer allocate(size_t bytes, std::string_view what);
   void freeze() { frozen_ = true; }
   size_t allocated() const { return allocated_; }
+  size_t weight_bytes() const { return weight_bytes_; }  // of all blocks prepared so far
 
   virtual void upload(void* device_to, const void* from, size_t bytes) = 0;
   virtual void download(void* to, const void* device_from, size_t bytes) = 0;
@@ -81,9 +82,16 @@ class Device {
   virtual std::byte* allocate_bytes(size_t bytes) = 0;  // null when there is not enough
   virtual void release_bytes(std::byte* data, size_t bytes) = 0;
 
+  // Every prepare() of a device passes its result through this.
+  template <class Packed>
+  Packed counted(const Packed& packed) {
+    weight_bytes_ += packed.bytes;
+    return packed;
+  }
+
  private:
   bool frozen_ = false;
-  size_t allocated_ = 0;
+  size_t allocated_ = 0, weight_bytes_ = 0;
 };
 
 }  // namespace braid

@@ -122,7 +122,7 @@ TEST_F(MetadataTest, TextForAPersonIsShort) {
   EXPECT_EQ(meta_->entries().size(), 20u);
   EXPECT_EQ(meta_->find("words")->text(), "[\"\", \"one\", \"two\"]");
   EXPECT_EQ(meta_->find("words")->type_text(), "array of 3 string");
-  EXPECT_EQ(meta_->find("ints")->text(6), "[1, -2... 3 in all]");
+  EXPECT_EQ(meta_->find("ints")->text(6), "[1, -2, ... 3 in all]");
   EXPECT_EQ(meta_->find("none")->text(), "[]");
   EXPECT_EQ(meta_->find("f64")->text(), "0.1");
   EXPECT_EQ(meta_->find("big")->text(), "18446744073709551615");

@@ -5,7 +5,7 @@
 // may arrange the same integers as they like and are tested against it.
 //
 // One formula, one result: every product in a decoder is exact in f32 (an f16 scale has 11 bits,
-// scale and value of a sub-block at most 13 together), so a weight is rounded once, in the
+// scale and value of a sub-block at most 12 together), so a weight is rounded once, in the
 // subtraction or addition of a minimum, or not at all. The order of the factors and fused
 // multiply-adds make no difference.
 #pragma once

@@ -119,19 +119,39 @@ void check_fits(const StatePool& pool, const Snapshot& s) {
         info(options.value_type).name);
 }
 
-template <class T>
-void put(std::vector<std::byte>& out, const T& value) {
-  const auto bytes = std::as_bytes(std::span(&value, 1));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
+// Fills a snapshot's bytes, whose number is known beforehand.
+class Writer {
+ public:
+  explicit Writer(size_t size) : bytes_(size) {}
 
-template <class T>
-void put_all(std::vector<std::byte>& out, const std::vector<T>& values) {
-  const auto bytes = std::as_bytes(std::span(values));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
+  size_t written() const { return at_; }
+  std::span<const std::byte> so_far() const { return std::span(bytes_).first(at_); }
+  std::vector<std::byte> finish() {
+    CHECK(at_ == bytes_.size());
+    return std::move(bytes_);
+  }
 
-void put_layer(std::vector<std::byte>& out, const LayerState& layer) {
+  template <class T>
+  void put(const T& value) {
+    put_bytes(std::as_bytes(std::span(&value, 1)));
+  }
+  template <class T>
+  void put_all(const std::vector<T>& values) {
+    put_bytes(std::as_bytes(std::span(values)));
+  }
+
+ private:
+  void put_bytes(std::span<const std::byte> from) {
+    CHECK(from.size() <= bytes_.size() - at_);
+    if (!from.empty()) std::memcpy(bytes_.data() + at_, from.data(), from.size());
+    at_ += from.size();
+  }
+
+  std::vector<std::byte> bytes_;
+  size_t at_ = 0;
+};
+
+void put_layer(Writer& out, const LayerState& layer) {
   std::array<int32_t, 5> numbers{};
   uint32_t kind = kNothing;
   if (const auto* kv = std::get_if<KvSpec>(&layer)) {
@@ -141,8 +161,8 @@ void put_layer(std::vector<std::byte>& out, const LayerState& layer) {
     kind = kRecurrent;
     numbers = {r->key_heads, r->value_heads, r->key_dim, r->value_dim, r->conv_dim};
   }
-  put(out, kind);
-  put(out, numbers);
+  out.put(kind);
+  out.put(numbers);
 }
 
 // Reads a snapshot's bytes; never beyond their end.
@@ -215,7 +235,8 @@ LayerState read_layer(Reader& in) {
   if (kind == kRecurrent) return RecurrentLayout{n[0], n[1], n[2], n[3], n[4]};
   const size_t used = kind == kKv ? 2 : 0;
   if (kind > kRecurrent || std::any_of(n.begin() + used, n.end(), [](int32_t i) { return i != 0; }))
-    fail("{}: layer state of kind {} with {}; delete it", in.origin(), kind, fmt::join(n, " "));
+    fail("{}: layer state of kind {} with numbers {}, {}, {}, {}, {}; delete it", in.origin(), kind,
+         n[0], n[1], n[2], n[3], n[4]);
   if (kind == kKv) return KvSpec{n[0], n[1]};
   return std::monostate{};
 }
@@ -284,28 +305,26 @@ std::vector<std::byte> to_bytes(const Snapshot& s) {
   check_whole(s);
   constexpr size_t kHeader = 64, kLayer = 24, kChecksum = sizeof(uint64_t);
   const size_t total = kHeader + kLayer * s.spec.layers.size() + s.bytes() + kChecksum;
-  std::vector<std::byte> out;
-  out.reserve(total);
-  put(out, kMagic);
-  put(out, kVersion);
-  put(out, static_cast<uint16_t>(kBlock));
-  put(out, static_cast<uint16_t>(kConvHistory));
-  put(out, uint64_t{total});
-  put(out, static_cast<uint32_t>(info(s.key_type).gguf_id));
-  put(out, static_cast<uint32_t>(info(s.value_type).gguf_id));
-  put(out, uint64_t{s.tokens.size()});
-  put(out, static_cast<uint64_t>(s.recurrent.floor));
-  put(out, uint64_t{s.spec.layers.size()});
-  put(out, uint64_t{0});  // reserved
-  CHECK(out.size() == kHeader);
+  Writer out(total);
+  out.put(kMagic);
+  out.put(kVersion);
+  out.put(static_cast<uint16_t>(kBlock));
+  out.put(static_cast<uint16_t>(kConvHistory));
+  out.put(uint64_t{total});
+  out.put(static_cast<uint32_t>(info(s.key_type).gguf_id));
+  out.put(static_cast<uint32_t>(info(s.value_type).gguf_id));
+  out.put(uint64_t{s.tokens.size()});
+  out.put(static_cast<uint64_t>(s.recurrent.floor));
+  out.put(uint64_t{s.spec.layers.size()});
+  out.put(uint64_t{0});  // reserved
+  CHECK(out.written() == kHeader);
   for (const LayerState& layer : s.spec.layers) put_layer(out, layer);
-  put_all(out, s.tokens);
-  put_all(out, s.recurrent.blocks);
-  put_all(out, s.recurrent.conv);
-  put_all(out, s.kv.rows);
-  put(out, checksum64(out));
-  CHECK(out.size() == total);
-  return out;
+  out.put_all(s.tokens);
+  out.put_all(s.recurrent.blocks);
+  out.put_all(s.recurrent.conv);
+  out.put_all(s.kv.rows);
+  out.put(checksum64(out.so_far()));
+  return out.finish();
 }
 
 Snapshot snapshot_from_bytes(std::span<const std::byte> bytes, std::string_view origin) {

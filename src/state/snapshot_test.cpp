@@ -4,6 +4,7 @@
 #include "state/state_test_support.h"
 
 #include <algorithm>
+#include <array>
 #include <random>
 
 namespace braid {
@@ -257,6 +258,27 @@ TEST(SnapshotBytes, AbsurdNumbersAreRefusedOrHarmless) {
   std::memcpy(bytes.data() + head, &token, 4);
   seal(bytes);
   EXPECT_NE(error_of([&] { snapshot_from_bytes(bytes, "x"); }).find("token -1"), std::string::npos);
+}
+
+// 2^22 tokens of 2^42 bytes each: the product is 0 in 64 bits.
+TEST(SnapshotBytes, SizesThatWrapAroundAreRefused) {
+  const uint64_t tokens = 1 << 22, layers = 1, none = 0;
+  const std::array<int32_t, 6> layer = {1, 1 << 20, 1 << 19, 0, 0, 0};
+  Fixture f;
+  std::vector<std::byte> bytes = example(f, 0);
+  bytes.resize(64 + sizeof layer + tokens * 4 + 8);
+  std::fill(bytes.begin() + 64, bytes.end(), std::byte{0});
+  const uint64_t size = bytes.size();
+  const uint32_t f32 = 0;
+  std::memcpy(bytes.data() + 16, &size, 8);
+  std::memcpy(bytes.data() + 28, &f32, 4);
+  std::memcpy(bytes.data() + 32, &tokens, 8);
+  std::memcpy(bytes.data() + 40, &none, 8);
+  std::memcpy(bytes.data() + 48, &layers, 8);
+  std::memcpy(bytes.data() + 64, layer.data(), sizeof layer);
+  seal(bytes);
+  const std::string error = error_of([&] { snapshot_from_bytes(bytes, "x"); });
+  EXPECT_NE(error.find("ends inside the keys and values"), std::string::npos) << error;
 }
 
 TEST(Checksum, SeesEveryBitAndTheLength) {

@@ -58,6 +58,7 @@ TEST(Pretokenizer, WhiteSpace) {
 
 TEST(Pretokenizer, TheMongolianVowelSeparatorIsNoSpace) {
   EXPECT_EQ(qwen2("a \u180e1"), (Pieces{"a", " \u180e", "1"}));
+  EXPECT_EQ(qwen2("a\u180e.b"), (Pieces{"a", "\u180e.", "b"}));
   EXPECT_EQ(qwen2("a\u2003\u20031"), (Pieces{"a", "\u2003", "\u2003", "1"}));
 }
 

@@ -25,8 +25,8 @@ def code_files(root, *folders):
 
 
 def is_test(path):
-    """x_test.cpp beside x.cpp, and what such tests share (x_test_support.h)."""
-    return "_test" in path.name
+    """x_test.cpp beside x.cpp, and what such tests share (x_test_support.h, test_x.h)."""
+    return "_test" in path.name or path.name.startswith("test_")
 
 
 def read(root, path):

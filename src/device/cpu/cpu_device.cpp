@@ -71,11 +71,11 @@ class CpuDevice final : public Device {
 
   PackedVector prepare(std::span<const float> vector) override {
     const Vector& v = vectors_.emplace_back(Vector{&kernels_, {vector.begin(), vector.end()}});
-    return {{&v, vector.size_bytes()}, static_cast<int64_t>(vector.size())};
+    return counted(PackedVector{{&v, vector.size_bytes()}, static_cast<int64_t>(vector.size())});
   }
   PackedMatrix prepare(const FileMatrix& matrix) override {
     const Matrix& m = matrices_.emplace_back(keep(matrix));
-    return {{&m, matrix.bytes()}, matrix.rows(), matrix.cols};
+    return counted(PackedMatrix{{&m, matrix.bytes()}, matrix.rows(), matrix.cols});
   }
   PackedGdn prepare(const GdnFileWeights& w) override {
     Gdn& g = gdns_.emplace_back();
@@ -94,7 +94,7 @@ class CpuDevice final : public Device {
     g.norm = w.norm;
     const size_t bytes = w.qkv.bytes() + w.z.bytes() + w.b.bytes() + w.a.bytes() +
                          4 * (w.conv.size() + w.dt_bias.size() + w.decay.size() + w.norm.size());
-    return {{&g, bytes}, w.shape};
+    return counted(PackedGdn{{&g, bytes}, w.shape});
   }
   PackedAttention prepare(const AttentionFileWeights& w) override {
     Attention& a = attentions_.emplace_back();
@@ -110,17 +110,18 @@ class CpuDevice final : public Device {
                           static_cast<float>(2 * i) / static_cast<float>(w.shape.rope_dims)));
     const size_t bytes =
         w.qg.bytes() + w.k.bytes() + w.v.bytes() + 4 * (w.q_norm.size() + w.k_norm.size());
-    return {{&a, bytes}, w.shape};
+    return counted(PackedAttention{{&a, bytes}, w.shape});
   }
   PackedMlp prepare(const MlpFileWeights& w) override {
     const Mlp& m = mlps_.emplace_back(keep(w));
-    return {{&m, bytes_of(w)}, static_cast<int>(w.gate.cols), static_cast<int>(w.gate.rows())};
+    return counted(PackedMlp{
+        {&m, bytes_of(w)}, static_cast<int>(w.gate.cols), static_cast<int>(w.gate.rows())});
   }
   PackedRouter prepare(const RouterFileWeights& w) override {
     Router& r = routers_.emplace_back();
     r.router = keep(w.router);
     r.shared_gate = w.shared_gate;
-    return {{&r, w.router.bytes() + 4 * w.shared_gate.size()}, w.shape};
+    return counted(PackedRouter{{&r, w.router.bytes() + 4 * w.shared_gate.size()}, w.shape});
   }
   PackedExperts prepare(const ExpertsFileWeights& w) override {
     Experts& e = experts_.emplace_back();
@@ -135,8 +136,9 @@ class CpuDevice final : public Device {
   PackedMtpJoint prepare(const MtpJointFileWeights& w) override {
     const MtpJoint& j =
         joints_.emplace_back(MtpJoint{keep(w.w), w.embedding_norm, w.hidden_norm, w.eps});
-    return {{&j, w.w.bytes() + 4 * (w.embedding_norm.size() + w.hidden_norm.size())},
-            static_cast<int>(w.w.rows())};
+    return counted(
+        PackedMtpJoint{{&j, w.w.bytes() + 4 * (w.embedding_norm.size() + w.hidden_norm.size())},
+                       static_cast<int>(w.w.rows())});
   }
 
   void run(const Program& program, const Buffer& workspace) override {

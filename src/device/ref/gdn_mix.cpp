@@ -33,12 +33,12 @@ struct Scratch {
     v = arena.take<double>(dv);
     o = arena.take<double>(dv);
   }
-  double* h;                // [R, D]
-  float* w;                 // [D]
-  double *q_raw, *k_raw;    // [R, Dk] before the convolution
-  double *v_raw, *z;        // [r, R, Dv], the value heads of the key head
-  double *b, *a;            // [r, R]
-  double *q, *k, *v, *o;    // of one token
+  double* h;              // [R, D]
+  float* w;               // [D]
+  double *q_raw, *k_raw;  // [R, Dk] before the convolution
+  double *v_raw, *z;      // [r, R, Dv], the value heads of the key head
+  double *b, *a;          // [r, R]
+  double *q, *k, *v, *o;  // of one token
 };
 
 class KeyHead {
@@ -118,7 +118,7 @@ class KeyHead {
   void accumulate_decay(const RecurrentSlot& slot, int head, int64_t p, double a) {
     const auto h = static_cast<size_t>(head);
     const double g = double{w_.decay[h]} * softplus(a + double{w_.dt_bias[h]});
-    const double before = p % kBlock == 0 ? 0 : double{*slot.decay(head, p - 1)};
+    const double before = p % kBlock == 0 ? 0.0 : double{*slot.decay(head, p - 1)};
     *slot.decay(head, p) = static_cast<float>(before + g);
   }
 
@@ -128,50 +128,60 @@ class KeyHead {
     const int head = shape_.value_head(key_head_, i), dv = shape_.value_dim;
     convolve(slot, p, v_channel(head), s_.v_raw + at(i, row) * dv, dv, s_.v);
     accumulate_decay(slot, head, p, s_.a[at(i, row)]);
-    const double beta = sigmoid(s_.b[at(i, row)]);
-    const float* k = slot.key(key_head_, p);
-    float* u = slot.update(head, p);
-    for (int j = 0; j < dv; ++j)
-      u[j] = static_cast<float>(beta * (s_.v[j] - read(slot, head, p, p, k, j)));
-    for (int j = 0; j < dv; ++j)
-      s_.o[j] = read(slot, head, p, p + 1, s_.q, j) / std::sqrt(double(shape_.key_dim));
 
-    rms_norm(s_.o, w_.norm.data(), shape_.eps, dv, s_.o);
+    const double beta = sigmoid(s_.b[at(i, row)]);
+    recall(slot, head, p, p, slot.key(key_head_, p), s_.o);
+    float* u = slot.update(head, p);
+    for (int j = 0; j < dv; ++j) u[j] = static_cast<float>(beta * (s_.v[j] - s_.o[j]));
+
+    recall(slot, head, p, p + 1, s_.q, s_.o);
+    for (int j = 0; j < dv; ++j) s_.o[j] /= std::sqrt(double(shape_.key_dim));
+    rms_norm(s_.o, w_.norm.data(), double{shape_.eps}, dv, s_.o);
     float* o = args_.o.row(row) + int64_t{head} * dv;
     for (int j = 0; j < dv; ++j)
       o[j] = static_cast<float>(s_.o[j] * silu(s_.z[at(i, row) * dv + j]));
   }
 
-  // Column j of what the memory answers to x at position p: the state at the start of the block,
-  // decayed, and the updates of the block's tokens before `end`.
+  // out = S_p^T x, where S_p is the state at the start of p's block, decayed up to p, and what the
+  // block's tokens before `end` wrote.
   template <class X>
-  double read(const RecurrentSlot& slot, int head, int64_t p, int64_t end, const X* x,
-              int j) const {
-    const double total = *slot.decay(head, p);
+  void recall(const RecurrentSlot& slot, int head, int64_t p, int64_t end, const X* x,
+              double* out) const {
+    const int64_t dk = shape_.key_dim, dv = shape_.value_dim;
+    const double total = double{*slot.decay(head, p)};
     const float* state = slot.state(head, p / kBlock);
-    double sum = 0;
-    for (int i = 0; i < shape_.key_dim; ++i)
-      sum += double{state[int64_t{i} * shape_.value_dim + j]} * static_cast<double>(x[i]);
-    sum *= std::exp(total);
-    for (int64_t i = p / kBlock * kBlock; i < end; ++i)
-      sum += std::exp(total - double{*slot.decay(head, i)}) *
-             dot(slot.key(key_head_, i), x, shape_.key_dim) * double{slot.update(head, i)[j]};
-    return sum;
+    std::fill_n(out, dv, 0.0);
+    for (int64_t c = 0; c < dk; ++c)
+      for (int64_t j = 0; j < dv; ++j)
+        out[j] += double{state[c * dv + j]} * static_cast<double>(x[c]);
+    for (int64_t j = 0; j < dv; ++j) out[j] *= std::exp(total);
+    for (int64_t i = p / kBlock * kBlock; i < end; ++i) {
+      const double decay = std::exp(total - double{*slot.decay(head, i)});
+      const double match = dot(slot.key(key_head_, i), x, dk);
+      const float* u = slot.update(head, i);
+      for (int64_t j = 0; j < dv; ++j) out[j] += decay * match * double{u[j]};
+    }
   }
 
   // S_{b+1} = e^G S_b + sum_i e^(G-G_i) k_i u_i^T, once the block's last token p is known.
-  void fold(const RecurrentSlot& slot, int head, int64_t p) {
+  void fold(const RecurrentSlot& slot, int head, int64_t p) const {
     const int64_t block = p / kBlock, dv = shape_.value_dim;
-    const double total = *slot.decay(head, p);
+    const double total = double{*slot.decay(head, p)};
     const float* old = slot.state(head, block);
     float* next = slot.state(head, block + 1);
-    for (int64_t n = 0; n < shape_.key_dim * dv; ++n) {
-      double sum = std::exp(total) * double{old[n]};
-      for (int64_t i = block * kBlock; i <= p; ++i)
-        sum += std::exp(total - double{*slot.decay(head, i)}) *
-               double{slot.key(key_head_, i)[n / dv]} * double{slot.update(head, i)[n % dv]};
-      next[n] = static_cast<float>(sum);
-    }
+    double decay[kBlock];
+    for (int i = 0; i < kBlock; ++i)
+      decay[i] = std::exp(total - double{*slot.decay(head, block * kBlock + i)});
+    for (int64_t c = 0; c < shape_.key_dim; ++c)
+      for (int64_t j = 0; j < dv; ++j) {
+        double sum = std::exp(total) * double{old[c * dv + j]};
+        for (int i = 0; i < kBlock; ++i) {
+          const int64_t position = block * kBlock + i;
+          sum += decay[i] * double{slot.key(key_head_, position)[c]} *
+                 double{slot.update(head, position)[j]};
+        }
+        next[c * dv + j] = static_cast<float>(sum);
+      }
   }
 
   const GdnMixArgs& args_;

@@ -30,9 +30,7 @@ void work(const MlpArgs& args, const Share& share) {
   if (share.phase == 0) {
     norm_rows(args.x, args.norm, rows, s.h);
     const int64_t begin = share.begin(d_ff), end = share.end(d_ff);
-    const auto at = [&](int r, int64_t n) -> double& {
-      return inner.values[r * d_ff + begin + n];
-    };
+    const auto at = [&](int r, int64_t n) -> double& { return inner.values[r * d_ff + begin + n]; };
     multiply(w.gate, begin, end, s.h, rows, s.w, share.counters,
              [&](int r, int64_t n, double y) { at(r, n) = silu(y); });
     multiply(w.up, begin, end, s.h, rows, s.w, share.counters,

@@ -23,9 +23,8 @@ void work(const MtpJointArgs& args, const Share& share) {
     rms_norm(args.h.row(r), w.hidden_norm.data(), w.eps, d, s.both + r * 2 * d + d);
   }
   const int64_t begin = share.begin(args.u.cols), end = share.end(args.u.cols);
-  multiply(
-      w.w, begin, end, s.both, rows, s.w, share.counters,
-      [&](int r, int64_t n, double y) { args.u.row(r)[begin + n] = static_cast<float>(y); });
+  multiply(w.w, begin, end, s.both, rows, s.w, share.counters,
+           [&](int r, int64_t n, double y) { args.u.row(r)[begin + n] = static_cast<float>(y); });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The experts of each row: softmax over all, the top_k of them, their weights made to sum to 1. Ties
-// go to the lower index. First the scores of all experts, then the choice of each row.
+// The experts of each row: softmax over all, the top_k of them, their weights made to sum to 1.
+// Ties go to the lower index. First the scores of all experts, then the choice of each row.
 #include "device/ref/ref_ops.h"
 
 #include <algorithm>
