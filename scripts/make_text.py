@@ -102,7 +102,8 @@ def sentence(dice, who, other):
     if kind == 6:
         return f"The {thing(dice)} stood at {dice.pick(PLACES)}; {who}'s {dice.pick(THINGS)} did not."
     if kind == 7:
-        return f"In {1820 + dice.below(200)} {article(thing(dice))} cost {1 + dice.below(40)}.{10 + dice.below(90)} crowns."
+        year, price = 1820 + dice.below(200), f"{1 + dice.below(40)}.{10 + dice.below(90)}"
+        return f"In {year} {article(thing(dice))} cost {price} crowns."
     if kind == 8:
         return f"Why should anyone {plain} {article(thing(dice))}? {who} had no answer."
     return f"{who} {past} {article(thing(dice))} at {dice.pick(PLACES)} {dice.pick(REASONS)}."

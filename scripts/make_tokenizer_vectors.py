@@ -1,4 +1,4 @@
-"""Makes tests/data/tokenizer/*.json: small vocabularies, strings, and the ids that Hugging Face `tokenizers` gives them.
+"""Makes tests/data/tokenizer/*.json: small vocabularies, strings, and their ids by Hugging Face `tokenizers`.
 
     pip install tokenizers && python3 scripts/make_tokenizer_vectors.py tests/data/tokenizer
 
@@ -28,33 +28,38 @@ MERGES = 400
 NORMAL_TYPE, CONTROL_TYPE, USER_DEFINED_TYPE = 1, 3, 4
 
 BY_HAND = [
-    "", " ", "  ", "\n", "\r\n", "\t", "a", " a", "  a", "a ", "a  ", "\0", "\x7f", "\x1c a\x1f", "\u0085x", "\ufeffbom",
-    "Hello, world!", "I'm, you're, he'll, we've, it's, they'd, can't", "I'M YOU'RE HE'LL WE'VE IT'S", "'S 's 'ſ '\u017fabc",
-    "rock'n'roll 'tis 'twas 'quoted' ''double''", "it’s not an ASCII apostrophe", "l'été d'Élise, qu'il 'tait",
-    "1234567890", "3.14159 1,000,000 0x1F 10^-3", "٣٤٥ ৩৪ 一二三 Ⅷ ½ ²³ ①②", "a1b2c3", "v1.2.3-rc4+5",
-    "   leading", "trailing   ", "in   the   middle", "tab\tseparated\t\tvalues\n", "line\nline\n\nline\n\n\nline",
-    "crlf\r\ncrlf\r\n\r\n  indented\r\n", "\n\n\n   \n \n", " \n a", "a \n", "a\n ", "   \n   x", "\u00a0nbsp\u00a0\u00a0x",
-    "\u2003em\u2003\u2003space", "a\u3000b\u3000\u3000c", "a\u2028b\u2029c", "a\u180eb \u180e", "zero\u200bwidth\u200djoin\u200c",
-    "for (int i = 0; i < n; ++i) {\n\tsum += a[i];  // add\n}\n", "x=y+z;\n\n\ndef f(a, *b, **c):\n    return {**c, 'a': a}",
-    "{\"key\": [1, 2.5e-3, null, true], \"s\": \"\\\"\\u00e9\\\"\"}", "C:\\path\\to\\file.txt", "https://example.org/a/b?c=d&e=%20#f",
-    "<div class=\"a\">&nbsp;</div>", "!!!???...---___===", "... \n\n...", " ?!\r\n\r\nx", "$100 €50 £20 ¥7", "a*b**c***d",
-    "naïve café résumé", unicodedata.normalize("NFD", "naïve café résumé Ångström Việt Nam"), "e\u0301\u0327 q\u0307\u0323 \u0301alone",
-    "a\u0300\u0316\u0315\u035c\u0345b", "\u0344 \u0340\u0341\u0343", "한국어 " + unicodedata.normalize("NFD", "한국어 각"), "\u1100\u1161\u11a8\u11a8",
-    "Å \u212b \u2126 \u212a", "שָׁלוֹם עֲלֵיכֶם", "مرحبًا بالعالم ١٢٣", "नमस्ते दुनिया क्षत्रिय", "ภาษาไทยไม่มีช่องว่าง", "မြန်မာဘာသာ", "தமிழ் மொழி",
-    "日本語のテキスト、カタカナとひらがな。が" + "か\u3099", "中文没有空格。標點「符號」！", "Привет, мир! Ёлка й", "Γειά σου Κόσμε", "Հայերեն", "ქართული",
-    "🙂", "🙂🙃 🙂", "👩‍🌾👨‍👩‍👧‍👦", "👍🏽👍🏿", "🇩🇪🇯🇵", "1️⃣ #️⃣", "☂️ ⚓", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𝟙𝟚𝟛", "\U0001f9d1\u200d\U0001f680", "ﬁ ﬂ ﬆ '\ufb06",
+    "", " ", "  ", "\n", "\r\n", "\t", "a", " a", "  a", "a ", "a  ", "\0", "\x7f", "\x1c a\x1f", "\u0085x",
+    "\ufeffbom", "Hello, world!", "I'm, you're, he'll, we've, it's, they'd, can't", "I'M YOU'RE HE'LL WE'VE IT'S",
+    "'S 's 'ſ '\u017fabc", "rock'n'roll 'tis 'twas 'quoted' ''double''", "it’s not an ASCII apostrophe",
+    "l'été d'Élise, qu'il 'tait", "1234567890", "3.14159 1,000,000 0x1F 10^-3", "٣٤٥ ৩৪ 一二三 Ⅷ ½ ²³ ①②", "a1b2c3",
+    "v1.2.3-rc4+5", "   leading", "trailing   ", "in   the   middle", "tab\tseparated\t\tvalues\n",
+    "line\nline\n\nline\n\n\nline", "crlf\r\ncrlf\r\n\r\n  indented\r\n", "\n\n\n   \n \n", " \n a", "a \n", "a\n ",
+    "   \n   x", "\u00a0nbsp\u00a0\u00a0x", "\u2003em\u2003\u2003space", "a\u3000b\u3000\u3000c", "a\u2028b\u2029c",
+    "a\u180eb \u180e", "zero\u200bwidth\u200djoin\u200c", "for (int i = 0; i < n; ++i) {\n\tsum += a[i];  // add\n}\n",
+    "x=y+z;\n\n\ndef f(a, *b, **c):\n    return {**c, 'a': a}",
+    "{\"key\": [1, 2.5e-3, null, true], \"s\": \"\\\"\\u00e9\\\"\"}", "C:\\path\\to\\file.txt",
+    "https://example.org/a/b?c=d&e=%20#f", "<div class=\"a\">&nbsp;</div>", "!!!???...---___===", "... \n\n...",
+    " ?!\r\n\r\nx", "$100 €50 £20 ¥7", "a*b**c***d", "naïve café résumé",
+    unicodedata.normalize("NFD", "naïve café résumé Ångström Việt Nam"), "e\u0301\u0327 q\u0307\u0323 \u0301alone",
+    "a\u0300\u0316\u0315\u035c\u0345b", "\u0344 \u0340\u0341\u0343", "한국어 " + unicodedata.normalize("NFD", "한국어 각"),
+    "\u1100\u1161\u11a8\u11a8", "Å \u212b \u2126 \u212a", "שָׁלוֹם עֲלֵיכֶם", "مرحبًا بالعالم ١٢٣",
+    "नमस्ते दुनिया क्षत्रिय", "ภาษาไทยไม่มีช่องว่าง", "မြန်မာဘာသာ", "தமிழ் மொழி", "日本語のテキスト、カタカナとひらがな。が" + "か\u3099",
+    "中文没有空格。標點「符號」！", "Привет, мир! Ёлка й", "Γειά σου Κόσμε", "Հայերեն", "ქართული", "🙂", "🙂🙃 🙂", "👩‍🌾👨‍👩‍👧‍👦", "👍🏽👍🏿",
+    "🇩🇪🇯🇵", "1️⃣ #️⃣", "☂️ ⚓", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𝟙𝟚𝟛", "\U0001f9d1\u200d\U0001f680", "ﬁ ﬂ ﬆ '\ufb06",
     "\ufffd \ufffdx\ufffd\ufffd", "\ue000\uf8ff", "İstanbul ıŞğ ẞ ß", "ǅ ǆ Ǆ", "\u0378?"[1:],
-    "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n", "<think>\nhm\n</think>\n\nyes", "a<|endoftext|>b", "<|endoftext|>",
-    "<|im_start|><|im_start|>", "<|im_start|", "|im_start|>", "<<|im_end|>>", "<|im_<|im_end|>end|>", "<think", "<think><think>",
-    "<tool_call>\n<function=f>\n</function>\n</tool_call>", "<tool_call>x", "x<tool_call> \n", "  <|im_end|>  ", "\n<|im_end|>\n\n",
-    "'<|im_end|>s", "e\u0301<|im_end|>e\u0301", "<|im_end|>\u0301", "<THINK>", "[PAD1]", "<0x41>", "Ġhello Ċ Ŀ",
-    "e" * 200, "ee" * 333 + "x", " " * 300 + "x", "\n" * 120, "the" * 60, "-" * 130, "ab" * 120, "中" * 60, "é" * 70, "e\u0301" * 40,
-    "\u0301\u0316" * 60, "7" * 40, "🙂" * 30, "counterrevolutionary" * 6, "\t" * 70 + "x", "=" * 49, "s" * 48, "s" * 49, "s" * 47,
+    "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n", "<think>\nhm\n</think>\n\nyes", "a<|endoftext|>b",
+    "<|endoftext|>", "<|im_start|><|im_start|>", "<|im_start|", "|im_start|>", "<<|im_end|>>", "<|im_<|im_end|>end|>",
+    "<think", "<think><think>", "<tool_call>\n<function=f>\n</function>\n</tool_call>", "<tool_call>x",
+    "x<tool_call> \n", "  <|im_end|>  ", "\n<|im_end|>\n\n", "'<|im_end|>s", "e\u0301<|im_end|>e\u0301",
+    "<|im_end|>\u0301", "<THINK>", "[PAD1]", "<0x41>", "Ġhello Ċ Ŀ", "e" * 200, "ee" * 333 + "x", " " * 300 + "x",
+    "\n" * 120, "the" * 60, "-" * 130, "ab" * 120, "中" * 60, "é" * 70, "e\u0301" * 40, "\u0301\u0316" * 60, "7" * 40,
+    "🙂" * 30, "counterrevolutionary" * 6, "\t" * 70 + "x", "=" * 49, "s" * 48, "s" * 49, "s" * 47,
 ]
 ALPHABETS = [
-    "etaoinshrdlu ", "etaoin  \n", " \t\n\r\u00a0\u2003ab", "'stremvdlSTREMVDL ", "0123456789.,-+ex ", "(){}[];=<>!&|*/\\ \n\tif", "äöüßéèñçåøŁżĞışő ",
-    "абвгдеёжзийк .", "αβγδεζάήώ ,", "अआइकखगा ि ी ्", "กขคงจ ั ิ ี ้", "一丁七万丈三上下不", "ぁあぃいカガゝー。", "\u0300\u0301\u0302\u0323\u0327\u0338aeoq ",
-    "가각간갈ᄀ까ᅢᆨᆩ", "🙂🙃👍🏽🏿\u200d\ufe0f☂❤", "ابتثجحخ َ ُ ّ٠١٢", "אבגדה ָ ַ ",
+    "etaoinshrdlu ", "etaoin  \n", " \t\n\r\u00a0\u2003ab", "'stremvdlSTREMVDL ", "0123456789.,-+ex ",
+    "(){}[];=<>!&|*/\\ \n\tif", "äöüßéèñçåøŁżĞışő ", "абвгдеёжзийк .", "αβγδεζάήώ ,", "अआइकखगा ि ी ्", "กขคงจ ั ิ ี ้",
+    "一丁七万丈三上下不", "ぁあぃいカガゝー。", "\u0300\u0301\u0302\u0323\u0327\u0338aeoq ", "가각간갈ᄀ까ᅢᆨᆩ", "🙂🙃👍🏽🏿\u200d\ufe0f☂❤",
+    "ابتثجحخ َ ُ ّ٠١٢", "אבגדה ָ ַ ",
 ]
 
 

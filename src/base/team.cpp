@@ -84,11 +84,13 @@ void Team::worker(int thread) {
 }
 
 void Team::walk(int thread) {
-  // One barrier before returning even for a job without phases: run() must not outrun a worker that
-  // has yet to read the job.
-  for (int phase = 0; phase < std::max(phases_, 1); ++phase) {
+  // Read once: after the last barrier the caller may already be preparing its next job.
+  const int phases = phases_;
+  const Work& work = *work_;
+  // One barrier even for a job without phases: run() must not outrun a worker that has yet to read it.
+  for (int phase = 0; phase < std::max(phases, 1); ++phase) {
     try {
-      if (phase < phases_ && !failed_.load(std::memory_order_relaxed)) (*work_)(phase, thread);
+      if (phase < phases && !failed_.load(std::memory_order_relaxed)) work(phase, thread);
     } catch (...) {
       const std::lock_guard lock(error_mutex_);
       if (!error_) error_ = std::current_exception();

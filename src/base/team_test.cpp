@@ -47,6 +47,17 @@ TEST(Team, AnExceptionReachesTheCallerAndTheTeamGoesOn) {
   }
 }
 
+// A worker that leaves the last barrier late must not walk on into the next, longer job.
+TEST(Team, JobsOfDifferentLengthsFollowEachOther) {
+  Team team(3);
+  for (int round = 0; round < 3000; ++round) {
+    const int phases = 1 + round % 7 * 5;
+    std::vector<std::atomic<int>> arrived(static_cast<size_t>(phases));
+    team.run(phases, [&](int phase, int) { ++arrived[static_cast<size_t>(phase)]; });
+    for (auto& a : arrived) ASSERT_EQ(a, 3);
+  }
+}
+
 TEST(Team, AJobWithoutPhasesReturns) {
   Team team(2);
   for (int i = 0; i < 1000; ++i) team.run(0, [](int, int) { FAIL(); });

@@ -53,8 +53,9 @@ std::vector<std::string> part_paths(const std::string& path, const Split& split)
     if (missing++ == 0) first_missing = paths.back();
   }
   if (missing != 0) {
-    fail("{}: is one of {} parts, and {} of them {} missing: {}: download it into the same folder",
-         path, split.count, missing, missing == 1 ? "is" : "are, the first", first_missing);
+    fail("{}: is one of {} parts and needs {}{}: download what is missing into the same folder",
+         path, split.count, first_missing,
+         missing == 1 ? "" : fmt::format(" and {} more that are missing", missing - 1));
   }
   return paths;
 }

@@ -48,6 +48,10 @@ Counts read_header(ByteCursor& in, std::span<const std::byte> bytes) {
 
 std::string_view read_name(ByteCursor& in, std::string_view what, size_t max_size) {
   const std::string_view name = in.string(what, max_size);
+  if (name.empty()) {
+    fail("{}: {}: its {} is empty: the file is damaged, download it again", in.path(), in.subject(),
+         what);
+  }
   if (!is_plain_name(name)) {
     fail("{}: {}: the {} \"{}\" is not plain text: the file is damaged, download it again",
          in.path(), in.subject(), what, printable(name));
@@ -56,8 +60,8 @@ std::string_view read_name(ByteCursor& in, std::string_view what, size_t max_siz
 }
 
 MetaType read_type(ByteCursor& in, std::string_view what) {
-  const uint32_t type = in.number<uint32_t>(what);
-  if (type >= kMetaTypes) {
+  const int32_t type = in.number<int32_t>(what);
+  if (type < 0 || type >= kMetaTypes) {
     fail("{}: {}: {} {}, known are 0 to {}: the file is damaged or newer than this Braid",
          in.path(), in.subject(), what, type, kMetaTypes - 1);
   }
@@ -91,7 +95,8 @@ MetaEntry read_entry(ByteCursor& in) {
     entry.is_array = true;
     entry.type = read_type(in, "element type");
     if (entry.type == MetaType::Array) {
-      fail("{}: {}: an array of arrays, which Braid does not read", in.path(), in.subject());
+      fail("{}: {}: an array of arrays, which Braid does not read: convert the model without it",
+           in.path(), in.subject());
     }
     entry.count = in.number<uint64_t>("number of elements");
   }
@@ -171,13 +176,13 @@ void locate(const ByteCursor& in, std::span<const std::byte> data, int64_t align
 }
 
 int64_t read_alignment(const std::string& path, const Metadata& metadata) {
-  const int64_t alignment =
-      metadata.integer_or("general.alignment", kGgufDefaultAlignment, 1, kGgufMaxAlignment);
-  if (!std::has_single_bit(static_cast<uint64_t>(alignment))) {
+  const int64_t alignment = metadata.integer_or("general.alignment", kGgufDefaultAlignment);
+  if (alignment < 1 || alignment > kGgufMaxAlignment ||
+      !std::has_single_bit(static_cast<uint64_t>(alignment))) {
     fail(
-        "{}: key general.alignment is {}, expected a power of two: the file is damaged, download "
-        "it again",
-        path, alignment);
+        "{}: key general.alignment is {}, expected a power of two up to {}: the file is damaged, "
+        "download it again",
+        path, alignment, kGgufMaxAlignment);
   }
   return alignment;
 }

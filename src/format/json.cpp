@@ -27,8 +27,8 @@ class Watch {
       case Json::parse_event_t::array_start:
         keys_.emplace_back();
         if (keys_.size() > kMaxJsonDepth) {
-          fail("{}: JSON nested more than {} levels deep: the file is damaged", path_,
-               kMaxJsonDepth);
+          fail("{}: JSON nested more than {} levels deep: the file is damaged, download it again",
+               path_, kMaxJsonDepth);
         }
         break;
       case Json::parse_event_t::object_end:
@@ -38,7 +38,8 @@ class Watch {
       case Json::parse_event_t::key: {
         const auto& key = value.get_ref<const std::string&>();
         if (!keys_.back().insert(key).second) {
-          fail("{}: JSON key \"{}\" is there twice: the file is damaged", path_, printable(key));
+          fail("{}: JSON key \"{}\" is there twice: the file is damaged, download it again", path_,
+               printable(key));
         }
         break;
       }
@@ -63,7 +64,8 @@ std::string position(std::string_view text, size_t byte) {
 
 Json parse_json(const std::string& path, std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
-    fail("{}: {} bytes of JSON, at most {} are read", path, text.size(), kMaxJsonBytes);
+    fail("{}: {} bytes of JSON, at most {} are read: the file is not what its name says", path,
+         text.size(), kMaxJsonBytes);
   }
   Watch watch(path);
   const auto see = [&](int, Json::parse_event_t event, Json& value) {
@@ -78,7 +80,8 @@ Json parse_json(const std::string& path, std::string_view text) {
     fail("{}: not valid JSON at {}: the file is cut short or damaged, download it again", path,
          position(text, byte));
   } catch (const Json::exception&) {
-    fail("{}: JSON with a number that is out of range", path);
+    fail("{}: JSON with a number that is out of range: the file is damaged, download it again",
+         path);
   }
 }
 

@@ -9,13 +9,18 @@
 #include <utility>
 
 namespace braid {
+namespace {
+
+constexpr std::string_view kRemedy = "download the file that belongs to the model";
+
+}  // namespace
 
 using Json = nlohmann::json;
 
 JsonConfig::JsonConfig(std::string path, Json json)
     : path_(std::move(path)), json_(std::make_unique<Json>(std::move(json))) {
   if (!json_->is_object()) {
-    fail("{}: {}, expected a JSON object", path_, json_text(*json_));
+    fail("{}: {}, expected a JSON object: {}", path_, json_text(*json_), kRemedy);
   }
 }
 
@@ -39,14 +44,14 @@ const Json* JsonConfig::find(std::string_view key) const {
 const Json& JsonConfig::get(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) {
-    fail("{}: key {} is missing: download the file that belongs to the model", path_,
-         printable(key));
+    fail("{}: key {} is missing: {}", path_, printable(key), kRemedy);
   }
   return *value;
 }
 
 void JsonConfig::wrong_kind(std::string_view key, std::string_view expected) const {
-  fail("{}: key {} is {}, expected {}", path_, printable(key), json_text(get(key)), expected);
+  fail("{}: key {} is {}, expected {}: {}", path_, printable(key), json_text(get(key)), expected,
+       kRemedy);
 }
 
 const Json& JsonConfig::array(std::string_view key) const {
@@ -65,7 +70,8 @@ int64_t JsonConfig::to_integer(std::string_view key, const Json& value) const {
 int64_t JsonConfig::integer(std::string_view key, int64_t min, int64_t max) const {
   const int64_t value = to_integer(key, get(key));
   if (value < min || value > max) {
-    fail("{}: key {} is {}, expected {} to {}", path_, printable(key), value, min, max);
+    fail("{}: key {} is {}, expected {} to {}: {}", path_, printable(key), value, min, max,
+         kRemedy);
   }
   return value;
 }

@@ -22,6 +22,9 @@ constexpr TypeInfo kTypes[kMetaTypes] = {
     {"bool", 1}, {"string", 0}, {"array", 0}, {"u64", 8}, {"i64", 8}, {"f64", 8},
 };
 
+// A file can be whole and yet not say what Braid needs.
+constexpr std::string_view kRemedy = "convert the model again with a current converter";
+
 template <class T>
 T load(const MetaEntry& entry, size_t i) {
   T value;
@@ -124,15 +127,14 @@ const MetaEntry* Metadata::find(std::string_view key) const {
 const MetaEntry& Metadata::get(std::string_view key) const {
   const MetaEntry* entry = find(key);
   if (entry == nullptr) {
-    fail("{}: key {} is missing: convert the model again with a current converter", path_,
-         printable(key));
+    fail("{}: key {} is missing: {}", path_, printable(key), kRemedy);
   }
   return *entry;
 }
 
 void Metadata::wrong_kind(const MetaEntry& entry, std::string_view expected) const {
-  fail("{}: key {} is {} = {}, expected {}", path_, printable(entry.key), entry.type_text(),
-       entry.text(), expected);
+  fail("{}: key {} is {} = {}, expected {}: {}", path_, printable(entry.key), entry.type_text(),
+       entry.text(), expected, kRemedy);
 }
 
 const MetaEntry& Metadata::single(std::string_view key) const {
@@ -154,8 +156,8 @@ int64_t Metadata::integer_at(const MetaEntry& entry, size_t i) const {
   if (entry.type != MetaType::U64) return load_integer(entry, i);
   const uint64_t value = load<uint64_t>(entry, i);
   if (!std::in_range<int64_t>(value)) {
-    fail("{}: key {} holds {}, which does not fit into 63 bits", path_, printable(entry.key),
-         value);
+    fail("{}: key {} holds {}, which does not fit into 63 bits: {}", path_, printable(entry.key),
+         value, kRemedy);
   }
   return static_cast<int64_t>(value);
 }
@@ -169,7 +171,8 @@ double Metadata::number_at(const MetaEntry& entry, size_t i) const {
 int64_t Metadata::integer(std::string_view key, int64_t min, int64_t max) const {
   const int64_t value = integer_at(single(key), 0);
   if (value < min || value > max) {
-    fail("{}: key {} is {}, expected {} to {}", path_, printable(key), value, min, max);
+    fail("{}: key {} is {}, expected {} to {}: {}", path_, printable(key), value, min, max,
+         kRemedy);
   }
   return value;
 }
@@ -226,8 +229,8 @@ std::vector<int64_t> Metadata::integers_per_layer(std::string_view key, size_t n
   const MetaEntry& entry = get(key);
   if (!entry.is_array) return std::vector<int64_t>(n, integer_at(entry, 0));
   if (entry.count != n) {
-    fail("{}: key {} has {} elements, expected one for each of the {} layers", path_,
-         printable(key), entry.count, n);
+    fail("{}: key {} has {} elements, expected one for each of the {} layers: {}", path_,
+         printable(key), entry.count, n, kRemedy);
   }
   return integers(key);
 }

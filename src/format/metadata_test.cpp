@@ -14,6 +14,8 @@ namespace {
 
 using namespace test;
 
+const std::string kRemedy = ": convert the model again with a current converter";
+
 class MetadataTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -73,12 +75,11 @@ TEST_F(MetadataTest, PerLayerValuesComeFromAnArrayOrFromOneValue) {
   EXPECT_EQ(meta_->integers_per_layer("ints", 3), (std::vector<int64_t>{1, -2, 3}));
   EXPECT_EQ(meta_->integers_per_layer("u8", 2), (std::vector<int64_t>{200, 200}));
   EXPECT_EQ(error_of([&] { meta_->integers_per_layer("ints", 4); }),
-            "m.gguf: key ints has 3 elements, expected one for each of the 4 layers");
+            "m.gguf: key ints has 3 elements, expected one for each of the 4 layers" + kRemedy);
 }
 
 TEST_F(MetadataTest, AMissingKeyIsAnErrorOrTheOtherValue) {
-  EXPECT_EQ(error_of([&] { meta_->integer("absent"); }),
-            "m.gguf: key absent is missing: convert the model again with a current converter");
+  EXPECT_EQ(error_of([&] { meta_->integer("absent"); }), "m.gguf: key absent is missing" + kRemedy);
   EXPECT_EQ(meta_->integer_or("absent", 7), 7);
   EXPECT_EQ(meta_->integer_or("u8", 7), 200);
   EXPECT_EQ(meta_->number_or("absent", 0.5), 0.5);
@@ -88,34 +89,37 @@ TEST_F(MetadataTest, AMissingKeyIsAnErrorOrTheOtherValue) {
 
 TEST_F(MetadataTest, AValueOfAnotherKindIsAnError) {
   EXPECT_EQ(error_of([&] { meta_->integer("f32"); }),
-            "m.gguf: key f32 is f32 = 1.5, expected an integer");
+            "m.gguf: key f32 is f32 = 1.5, expected an integer" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->integer_or("text", 1); }),
-            "m.gguf: key text is string = \"a \"b\"\\x0a\", expected an integer");
+            "m.gguf: key text is string = \"a \"b\"\\x0a\", expected an integer" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->integer("yes"); }),
-            "m.gguf: key yes is bool = true, expected an integer");
+            "m.gguf: key yes is bool = true, expected an integer" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->integer("ints"); }),
-            "m.gguf: key ints is array of 3 i32 = [1, -2, 3], expected a single value");
+            "m.gguf: key ints is array of 3 i32 = [1, -2, 3], expected a single value" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->integers("u8"); }),
-            "m.gguf: key u8 is u8 = 200, expected an array");
+            "m.gguf: key u8 is u8 = 200, expected an array" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->integers("floats"); }),
-            "m.gguf: key floats is array of 2 f32 = [0.5, -2], expected integers");
+            "m.gguf: key floats is array of 2 f32 = [0.5, -2], expected integers" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->number("text"); }),
-            "m.gguf: key text is string = \"a \"b\"\\x0a\", expected a number");
-  EXPECT_EQ(error_of([&] { meta_->boolean("u8"); }), "m.gguf: key u8 is u8 = 200, expected a bool");
+            "m.gguf: key text is string = \"a \"b\"\\x0a\", expected a number" + kRemedy);
+  EXPECT_EQ(error_of([&] { meta_->boolean("u8"); }),
+            "m.gguf: key u8 is u8 = 200, expected a bool" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->string("no"); }),
-            "m.gguf: key no is bool = false, expected a string");
+            "m.gguf: key no is bool = false, expected a string" + kRemedy);
   EXPECT_EQ(error_of([&] { meta_->strings("flags"); }),
-            "m.gguf: key flags is array of 2 bool = [false, true], expected strings");
+            "m.gguf: key flags is array of 2 bool = [false, true], expected strings" + kRemedy);
 }
 
 TEST_F(MetadataTest, ValuesOutOfRangeAreErrors) {
   EXPECT_EQ(meta_->integer("u8", 200, 200), 200);
   EXPECT_EQ(error_of([&] { meta_->integer("u8", 1, 199); }),
-            "m.gguf: key u8 is 200, expected 1 to 199");
-  EXPECT_EQ(error_of([&] { meta_->integer("big"); }),
-            "m.gguf: key big holds 18446744073709551615, which does not fit into 63 bits");
-  EXPECT_EQ(error_of([&] { meta_->integers("bigs"); }),
-            "m.gguf: key bigs holds 18446744073709551615, which does not fit into 63 bits");
+            "m.gguf: key u8 is 200, expected 1 to 199" + kRemedy);
+  EXPECT_EQ(
+      error_of([&] { meta_->integer("big"); }),
+      "m.gguf: key big holds 18446744073709551615, which does not fit into 63 bits" + kRemedy);
+  EXPECT_EQ(
+      error_of([&] { meta_->integers("bigs"); }),
+      "m.gguf: key bigs holds 18446744073709551615, which does not fit into 63 bits" + kRemedy);
 }
 
 TEST_F(MetadataTest, TextForAPersonIsShort) {

@@ -148,7 +148,12 @@ void SafetensorsFolder::open_folder() {
     fail("{}: a folder with neither {} nor {}: {}", folder_, kSingle, kIndex,
          describe_folder(folder));
   }
-  config_ = std::make_unique<JsonConfig>(folder / "config.json");
+  const fs::path config = folder / "config.json";
+  if (!file_exists(config)) {
+    fail("{}: is missing, and the model needs it: download it into the same folder",
+         config.string());
+  }
+  config_ = std::make_unique<JsonConfig>(config.string());
 }
 
 std::unique_ptr<SafetensorsFolder> SafetensorsFolder::open(const std::string& path) {

@@ -64,7 +64,8 @@ void TensorFile::index() {
     const auto [other, added] = by_name_.emplace(tensor.name, i);
     if (!added) {
       const std::string& first = tensors_[other->second].path;
-      fail("{}: two tensors are named {}{}", tensor.path, printable(tensor.name),
+      fail("{}: two tensors are named {}{}: the file is damaged, download it again", tensor.path,
+           printable(tensor.name),
            first == tensor.path ? "" : fmt::format(", the first one is in {}", first));
     }
     if (!tensor.bytes.empty()) by_address.push_back(&tensor);
@@ -80,7 +81,7 @@ void TensorFile::index() {
     if (!std::less<>()(b.bytes.data(), end)) continue;
     fail(
         "{}: tensors {} and {} overlap: the second begins {} bytes before the first one ends; the "
-        "file is damaged: download it again",
+        "file is damaged, download it again",
         b.path, printable(a.name), printable(b.name), end - b.bytes.data());
   }
 }

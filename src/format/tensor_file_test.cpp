@@ -65,11 +65,11 @@ TEST(TensorFile, TensorsMayTouchButNotOverlap) {
               FakeFile({tensor("b", 49, 50), tensor("a", 0, 50)});
             }),
             "p: tensors a and b overlap: the second begins 1 bytes before the first one ends; the "
-            "file is damaged: download it again");
+            "file is damaged, download it again");
   EXPECT_EQ(test::error_of([&] {
               FakeFile({tensor("a", 0, 1), tensor("a", 1, 1)});
             }),
-            "p: two tensors are named a");
+            "p: two tensors are named a: the file is damaged, download it again");
 }
 
 }  // namespace

@@ -103,6 +103,16 @@ constexpr RefusedType kRefused[] = {
     {399, "Q8_K_R8", Refusal::kIkRepacked},
 };
 
+// A type that Braid learns to read leaves the table above.
+constexpr bool names_each_id_once() {
+  for (const RefusedType& refused : kRefused) {
+    if (std::ranges::count(kRefused, refused.id, &RefusedType::id) != 1) return false;
+    if (std::ranges::count(kTypes, refused.id, &DTypeInfo::gguf_id) != 0) return false;
+  }
+  return true;
+}
+static_assert(names_each_id_once());
+
 std::string_view reason(Refusal why) {
   switch (why) {
     case Refusal::kRemoved:

@@ -2,7 +2,7 @@
 // grid of 256.
 //
 //   byte  0     2                          66                                 98
-//         |  d  | q[0] .. q[63]            | word[0] .. word[31]              |
+//         |  d  | q[0] .. q[63]            | word[0] .. word[7]               |
 //         | f16 | grid index of group g    | 4 bytes a sub-block, low first:  |
 //         |     |                          | signs and scale, see iq_signs.h  |
 //
@@ -20,10 +20,10 @@ template <>
 struct Block<DType::IQ3_XXS> {
   uint16_t d;
   uint8_t q[64];
-  uint8_t word[32];
+  uint8_t word[8][4];
 
   SignsAndScale signs_and_scale(int s) const {
-    const uint8_t* w = word + 4 * s;
+    const auto& w = word[s];
     return {w[0] | static_cast<uint32_t>(w[1]) << 8 | static_cast<uint32_t>(w[2]) << 16 |
             static_cast<uint32_t>(w[3]) << 24};
   }

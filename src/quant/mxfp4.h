@@ -13,6 +13,8 @@
 #include "quant/block.h"
 #include "quant/codebooks.h"
 
+#include <bit>
+
 namespace braid {
 
 template <>

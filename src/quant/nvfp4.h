@@ -16,6 +16,8 @@
 #include "quant/block.h"
 #include "quant/codebooks.h"
 
+#include <bit>
+
 namespace braid {
 
 template <>

@@ -1,0 +1,43 @@
+// The command line: commands, their common frame, exit codes.
+//
+// A command is one file with one function that declares its options and gives back what to run:
+//
+//   Command perplexity_command(CLI::App& app);
+//
+// Everything around it stands here once: peers' spellings, --help and --version, one line on
+// stderr for an error.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace braid {
+
+// What the process ends with.
+enum ExitCode {
+  kDone = 0,
+  kFailed = 1,         // Error: a file, a value, memory; or a comparison that found a difference
+  kUsage = 2,          // the command line itself
+  kInternal = 3,       // a mistake in Braid
+  kInterrupted = 130,  // Ctrl-C
+};
+
+struct Command {
+  CLI::App* options = nullptr;
+  std::function<int()> run;  // an ExitCode; throws Error
+};
+using MakeCommand = Command (*)(CLI::App& app);
+
+Command inspect_command(CLI::App& app);
+Command perplexity_command(CLI::App& app);
+
+// Parses the arguments (without the program's name) and runs the command that they name. Never
+// throws.
+int run_command_line(const std::vector<std::string>& arguments,
+                     std::span<const MakeCommand> commands);
+
+}  // namespace braid

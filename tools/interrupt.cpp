@@ -1,0 +1,34 @@
+#include "tools/interrupt.h"
+
+#include <csignal>
+
+namespace braid {
+namespace {
+
+volatile std::sig_atomic_t wish_to_stop = 0;
+
+extern "C" void note_signal(int) { wish_to_stop = 1; }
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  wish_to_stop = 0;
+  handle(SIGINT, note_signal);
+  handle(SIGTERM, note_signal);
+}
+
+InterruptGuard::~InterruptGuard() {
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
+}
+
+bool InterruptGuard::interrupted() const { return wish_to_stop != 0; }
+
+}  // namespace braid

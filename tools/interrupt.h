@@ -1,0 +1,17 @@
+// Ctrl-C as a wish to stop: the command sees it between two steps and ends in good order.
+#pragma once
+
+namespace braid {
+
+// While one lives, SIGINT and SIGTERM set a flag; a second signal ends the process as ever.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  bool interrupted() const;
+};
+
+}  // namespace braid

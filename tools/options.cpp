@@ -1,0 +1,88 @@
+#include "tools/options.h"
+
+#include "base/check.h"
+
+#include <array>
+
+namespace braid {
+namespace {
+
+struct CacheType {
+  const char* name;
+  DType type;
+};
+constexpr std::array<CacheType, 3> kCacheTypes = {
+    {{"f16", DType::F16}, {"bf16", DType::BF16}, {"f32", DType::F32}}};
+
+void add_cache_type(CLI::App& command, const std::string& names, DType& type,
+                    const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          names,
+          [&type, names](const std::string& name) {
+            try {
+              type = cache_type(name);
+            } catch (const Error& error) {
+              throw CLI::ValidationError(names, error.what());
+            }
+          },
+          help)
+      ->type_name("TYPE");
+}
+
+}  // namespace
+
+void add_device_options(CLI::App& command, DeviceChoice& choice) {
+  command
+      .add_option("-t,--threads", choice.options.threads,
+                  "Threads (default: one per physical core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024).description(""));
+  command
+      .add_option("--device", choice.name,
+                  "cpu, or ref: plain scalar code that every other device is checked against "
+                  "(default: cpu)")
+      ->type_name("NAME");
+  command
+      .add_option("--isa", choice.options.isa,
+                  "Instruction set of the CPU: portable, avx2, avx512 (default: the best there is)")
+      ->type_name("NAME");
+}
+
+std::unique_ptr<Device> open_device(const DeviceChoice& choice) {
+  return open_device(choice.name, choice.options);
+}
+
+void add_engine_options(CLI::App& command, EngineOptions& options) {
+  add_integer(command, "-c,--ctx-size", options.context, 1, int64_t{1} << 30,
+              fmt::format("Tokens of a sequence (default: {})", options.context));
+  add_integer(command, "--ubatch-size", options.ubatch, 1, 65536,
+              fmt::format("-ub: most rows of a step (default: {})", options.ubatch));
+  add_cache_type(command, "--cache-type-k", options.key_type,
+                 "-ctk: keys are kept as f16, bf16 or f32 (default: f16)");
+  add_cache_type(command, "--cache-type-v", options.value_type, "-ctv: the same for values");
+}
+
+CLI::Option* add_integer(CLI::App& command, const std::string& names, int64_t& value, int64_t min,
+                         int64_t max, const std::string& help) {
+  return command.add_option(names, value, help)
+      ->type_name("N")
+      ->check(CLI::Range(min, max).description(""));
+}
+
+DType cache_type(const std::string& name) {
+  std::string known;
+  for (const CacheType& t : kCacheTypes) {
+    if (name == t.name) return t.type;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", t.name);
+  }
+  fail("keys and values cannot be kept as \"{}\"; Braid has {}", name, known);
+}
+
+std::string cache_type_name(DType type) {
+  for (const CacheType& t : kCacheTypes)
+    if (type == t.type) return t.name;
+  return std::string(info(type).name);
+}
+
+}  // namespace braid
