@@ -41,8 +41,10 @@ struct Spelled {
 };
 Spelled spell(const CLI::App& app, const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const CLI::App* command = app.get_subcommand_no_throw(arguments[i]);
-    if (command == nullptr) continue;
+    const auto named = app.get_subcommands(
+        [&](const CLI::App* command) { return command->get_name() == arguments[i]; });
+    if (named.empty()) continue;
+    const CLI::App* command = named[0];
     const PeerSpelling own = translate_peer_options(*command, std::span(arguments).subspan(i + 1));
     for (const std::string& note : own.notes) fmt::print(stderr, "braid: {}\n", note);
     Spelled spelled{command, {arguments.begin(), arguments.begin() + static_cast<long>(i) + 1}};
@@ -57,10 +59,10 @@ std::optional<int> parse(CLI::App& app, const std::vector<std::string>& argument
   const Spelled spelled = spell(app, arguments);
   const std::string name = spelled.command == nullptr ? "" : spelled.command->get_name();
   try {
-    app.parse({spelled.arguments.rbegin(), spelled.arguments.rend()});
+    app.parse(std::vector<std::string>(spelled.arguments.rbegin(), spelled.arguments.rend()));
     return std::nullopt;
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", spelled.command == nullptr ? app.help() : spelled.command->help());
+    fmt::print("{}", spelled.command == nullptr ? app.help() : spelled.command->help("braid"));
     return kDone;
   } catch (const CLI::CallForVersion&) {
     fmt::print("braid {}\n", BRAID_VERSION);

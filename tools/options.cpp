@@ -40,12 +40,11 @@ void add_device_options(CLI::App& command, DeviceChoice& choice) {
       ->check(CLI::Range(0, 1024).description(""));
   command
       .add_option("--device", choice.name,
-                  "cpu, or ref: plain scalar code that every other device is checked against "
-                  "(default: cpu)")
+                  "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
       ->type_name("NAME");
   command
       .add_option("--isa", choice.options.isa,
-                  "Instruction set of the CPU: portable, avx2, avx512 (default: the best there is)")
+                  "Instruction set: portable, avx2, avx512 (default: the best there is)")
       ->type_name("NAME");
 }
 

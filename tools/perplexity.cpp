@@ -132,7 +132,7 @@ class Runner {
 // digits that there are to compare.
 void print_result(const char* title, const PerplexityEstimate& estimate, int64_t chunks,
                   int64_t size) {
-  fmt::print("\nExact: PPL = {:.10g}, {} predictions in {} chunks of {}\n", estimate.value(),
+  fmt::print("\nExact: PPL = {}, {} predictions in {} chunks of {}\n", estimate.value(),
              estimate.count(), chunks, size);
   fmt::print("{}: PPL = {:.4f} +/- {:.5f}\n", title, estimate.value(), estimate.error());
 }

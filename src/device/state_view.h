@@ -20,11 +20,11 @@ static_assert((kRing & (kRing - 1)) == 0, "ring indices are masked");
 
 // One slot of one Gated DeltaNet layer, all f32. At length L with b = L / kBlock:
 //
-//   state   [Hv][2][Dk][Dv]    S at the start of block b in half b % 2, of block b-1 in the other
-//   half key     [Hk][kRing][Dk]    normalised key of position p at p % kRing update
-//   [Hv][kRing][Dv]    u of position p: what the token wrote at its key decay   [Hv][kRing] log
-//   decay accumulated from the start of p's block up to and with p conv    [kRing][conv_dim]  raw
-//   inputs of the convolution at position p
+//   state   [Hv][2][Dk][Dv]     S at the start of block b in half b % 2, of b-1 in the other half
+//   key     [Hk][kRing][Dk]     normalised key of position p at p % kRing
+//   update  [Hv][kRing][Dv]     u of position p: what the token wrote at its key
+//   decay   [Hv][kRing]         log decay from the start of p's block up to and with p
+//   conv    [kRing][conv_dim]   raw inputs of the convolution at position p
 //
 // S after position p of block b is  e^{G_p} S_b + sum_{i in b, i <= p} e^{G_p - G_i} k_i u_i^T  and
 // is never stored: stepping back is forgetting the last entries.

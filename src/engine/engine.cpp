@@ -88,7 +88,9 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
                            static_cast<int32_t>(max_pages_ * options_.sequences), options_.key_type,
                            options_.value_type};
   pool_ = std::make_unique<StatePool>(device, s.state, state);
-  plan_.state = StatePool::bytes(s.state, state);
+  plan_.trash = StatePool::slot_bytes(s.state) +
+                StatePool::page_bytes(s.state, state.key_type, state.value_type);
+  plan_.state = StatePool::bytes(s.state, state) - plan_.trash;
   plan_.weights = device.weight_bytes();
 
   const size_t before = device.allocated();

@@ -26,12 +26,14 @@ struct EngineOptions {
   bool draft = false;  // keep hidden vectors and run the MTP layer
 };
 
-// Bytes by purpose, all of them taken at the start.
+// Bytes by purpose, all of them taken at the start. The trash slot and page are beside the total: the CPU
+// has no padding rows, so there they stay address space that nobody touches.
 struct MemoryPlan {
   size_t weights = 0;  // packed; on the CPU they stay in the mapped file
   size_t state = 0;    // recurrent slots and KV pages
   size_t scratch = 0, workspace = 0;
   size_t buffers = 0;  // batch and results
+  size_t trash = 0;
   size_t total() const { return weights + state + scratch + workspace + buffers; }
 };
 

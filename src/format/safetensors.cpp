@@ -68,14 +68,14 @@ nlohmann::json read_weight_map(const std::string& path) {
 std::string describe_folder(const fs::path& folder) {
   std::string gguf, shard, pickle;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    const std::string extension = entry.path().extension().string();
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    const std::string extension = at->path().extension().string();
+    const bool is_pickle = extension == ".bin" || extension == ".pt" || extension == ".pth";
     std::string* kind = extension == ".gguf"      ? &gguf
                         : extension == kExtension ? &shard
-                        : extension == ".bin" || extension == ".pt" || extension == ".pth"
-                            ? &pickle
-                            : nullptr;
+                        : is_pickle               ? &pickle
+                                                  : nullptr;
     if (kind != nullptr && (kind->empty() || name < *kind)) *kind = name;
   }
   if (error) return fmt::format("it cannot be listed: {}", error.message());

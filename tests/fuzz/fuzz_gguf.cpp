@@ -1,4 +1,6 @@
-// Feeds bytes to the GGUF reader and uses whatever it accepts.
+// Feeds bytes to the GGUF reader and uses whatever it accepts. What does not begin as a GGUF file
+// does is taken for a recipe of one.
+#include "recipe.h"
 #include "use_model.h"
 
 #include "base/check.h"
@@ -8,7 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace braid {
 namespace {
@@ -37,14 +42,30 @@ void use_metadata(const Metadata& metadata) {
   }
 }
 
+std::unique_ptr<GgufFile> use(std::span<const std::byte> file) {
+  auto model = GgufFile::parse("f", file);
+  use_metadata(*model->metadata());
+  fuzz::use_model(*model);
+  return model;
+}
+
+void run(std::span<const std::byte> file) {
+  attempt([&] {
+    const size_t used = fuzz::bytes_in_use(*use(file), file.data());
+    const std::vector<std::byte> copy(file.begin(), file.begin() + static_cast<ptrdiff_t>(used));
+    if (used != 0) use(copy);
+  });
+}
+
 }  // namespace
 }  // namespace braid
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  braid::attempt([&] {
-    const auto model = braid::GgufFile::parse("f", std::as_bytes(std::span(data, size)));
-    braid::use_metadata(*model->metadata());
-    braid::fuzz::use_model(*model);
-  });
+  if (size == 0 || data[0] == 'G') {
+    braid::run(std::as_bytes(std::span(data, size)));
+  } else {
+    const std::string file = braid::fuzz::build_gguf(braid::fuzz::Recipe({data, size}));
+    braid::run(std::as_bytes(std::span(file)));
+  }
   return 0;
 }

@@ -65,7 +65,7 @@ def gguf_seeds():
                          key("qwen3next.block_count", U32, 1),
                          array("tokenizer.ggml.tokens", STRING, ["<|endoftext|>", "\u0120the"])],
                         [("token_embd.weight", [4, 2], 0), ("output.weight", [32, 2], 8),
-                         ("blk.0.ssm_conv1d.weight", [2, 3, 2], 0)])
+                         ("blk.0.ssm_conv1d.weight", [4, 3], 0)])
     yield "version2", gguf([key("general.alignment", U32, 8)], [("t", [3, 1, 1, 1], 1)], version=2, alignment=8)
     yield "split", gguf([key("split.no", U16, 0), key("split.count", U16, 2), key("split.tensors.count", I32, 2)],
                         [("t", [2], 0)])
@@ -93,7 +93,7 @@ def safetensors_seeds():
     yield "one", safetensors([("w", "F32", 4, [2, 2])])
     yield "metadata", safetensors([("w", "BF16", 2, [3])], {"format": "pt"}, padding=5)
     yield "shapes", safetensors([("scalar", "F32", 4, []), ("none", "F16", 2, [0, 3]), ("pair", "F16", 2, [2]),
-                                 ("conv", "BF16", 2, [2, 1, 4])], unused=12)
+                                 ("conv", "BF16", 2, [2, 4])], unused=12)
     kinds = [("F64", 8), ("F32", 4), ("F16", 2), ("BF16", 2), ("I64", 8), ("I32", 4), ("I16", 2), ("I8", 1)]
     yield "types", safetensors([(f"t.{name}", name, size, [2]) for name, size in kinds])
     yield "refused", safetensors([("w", "F8_E4M3", 1, [4]), ("s", "U8", 1, [4])])

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "quant/dtype.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace braid::fuzz {
@@ -31,6 +32,15 @@ void use_tensor(const TensorFile& model, const FileTensor& tensor) {
 
 void use_model(const TensorFile& model) {
   for (const FileTensor& tensor : model.tensors()) use_tensor(model, tensor);
+}
+
+size_t bytes_in_use(const TensorFile& model, const void* file) {
+  const auto* begin = static_cast<const std::byte*>(file);
+  const std::byte* end = begin;
+  for (const FileTensor& tensor : model.tensors()) {
+    if (!tensor.bytes.empty()) end = std::max(end, tensor.bytes.data() + tensor.bytes.size());
+  }
+  return static_cast<size_t>(end - begin);
 }
 
 }  // namespace braid::fuzz

@@ -130,8 +130,8 @@ class CpuDevice final : public Device {
     e.down = keep(w.down);
     e.shared = keep(w.shared);
     const size_t routed = w.gate.bytes() + w.up.bytes() + w.down.bytes();
-    return {
-        {&e, routed + bytes_of(w.shared)}, w.shape, routed / static_cast<size_t>(w.shape.experts)};
+    return counted(PackedExperts{
+        {&e, routed + bytes_of(w.shared)}, w.shape, routed / static_cast<size_t>(w.shape.experts)});
   }
   PackedMtpJoint prepare(const MtpJointFileWeights& w) override {
     const MtpJoint& j =

@@ -76,9 +76,9 @@ class RefDevice final : public Device {
     const Experts& experts = experts_.emplace_back(
         Experts{Matrix(w.gate), Matrix(w.up), Matrix(w.down), mlp_of(w.shared)});
     const size_t routed = w.gate.bytes() + w.up.bytes() + w.down.bytes();
-    return {{&experts, routed + bytes_of(w.shared)},
-            w.shape,
-            routed / static_cast<size_t>(w.shape.experts)};
+    return counted(PackedExperts{{&experts, routed + bytes_of(w.shared)},
+                                 w.shape,
+                                 routed / static_cast<size_t>(w.shape.experts)});
   }
   PackedMtpJoint prepare(const MtpJointFileWeights& w) override {
     const MtpJoint& joint =
