@@ -32,6 +32,7 @@ struct Command {
 };
 using MakeCommand = Command (*)(CLI::App& app);
 
+Command golden_command(CLI::App& app);
 Command inspect_command(CLI::App& app);
 Command perplexity_command(CLI::App& app);
 

@@ -3,7 +3,8 @@
 #include <array>
 
 int main(int argc, char** argv) {
-  static constexpr std::array<braid::MakeCommand, 2> kCommands = {
+  static constexpr std::array<braid::MakeCommand, 3> kCommands = {
+      braid::golden_command,
       braid::inspect_command,
       braid::perplexity_command,
   };

@@ -2,8 +2,8 @@
 //
 // Error: the outside world is not as it should be (a file, an option, a request, memory at start).
 // Its text is for the user: it names the thing, both values, and what to do about it.
-// InternalError: Braid contradicts itself. CHECK throws it; a step that meets one fails the requests
-// in it and never the process.
+// InternalError: Braid contradicts itself. CHECK throws it; a step that meets one fails the
+// requests in it and never the process.
 #pragma once
 
 #include <fmt/format.h>
@@ -40,14 +40,14 @@ template <class... Args>
 }  // namespace braid
 
 // Invariants at the boundaries of operations; always on.
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) ::braid::check_failed(#condition, __FILE__, __LINE__);  \
+#define CHECK(condition)                                                     \
+  do {                                                                       \
+    if (!(condition)) ::braid::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 // As CHECK, with a formatted detail: CHECK_THAT(n == m, "{} rows for {} slots", n, m).
-#define CHECK_THAT(condition, ...)                                            \
-  do {                                                                        \
-    if (!(condition))                                                         \
+#define CHECK_THAT(condition, ...)                                                     \
+  do {                                                                                 \
+    if (!(condition))                                                                  \
       ::braid::check_failed(#condition, __FILE__, __LINE__, fmt::format(__VA_ARGS__)); \
   } while (false)

@@ -87,7 +87,8 @@ void Team::walk(int thread) {
   // Read once: after the last barrier the caller may already be preparing its next job.
   const int phases = phases_;
   const Work& work = *work_;
-  // One barrier even for a job without phases: run() must not outrun a worker that has yet to read it.
+  // One barrier even for a job without phases: run() must not outrun a worker that has yet to read
+  // it.
   for (int phase = 0; phase < std::max(phases, 1); ++phase) {
     try {
       if (phase < phases && !failed_.load(std::memory_order_relaxed)) work(phase, thread);

@@ -26,8 +26,8 @@ struct EngineOptions {
   bool draft = false;  // keep hidden vectors and run the MTP layer
 };
 
-// Bytes by purpose, all of them taken at the start. The trash slot and page are beside the total: the CPU
-// has no padding rows, so there they stay address space that nobody touches.
+// Bytes by purpose, all of them taken at the start. The trash slot and page are beside the total:
+// the CPU has no padding rows, so there they stay address space that nobody touches.
 struct MemoryPlan {
   size_t weights = 0;  // packed; on the CPU they stay in the mapped file
   size_t state = 0;    // recurrent slots and KV pages

@@ -1,9 +1,10 @@
-// Whole models against Hugging Face transformers, and the same with one planted error, which must fail.
+// Whole models against Hugging Face transformers, and the same with one planted error, which must
+// fail.
 #include "base/check.h"
 #include "base/half.h"
 #include "device/registry.h"
 #include "format/open.h"
-#include "tools/golden_case.h"
+#include "tests/golden/golden_case.h"
 
 #include <gtest/gtest.h>
 
@@ -26,7 +27,8 @@ class AlteredFile final : public TensorFile {
  public:
   using Alter = std::function<void(std::vector<float>& values, int64_t columns)>;
 
-  AlteredFile(const TensorFile& file, const std::regex& names, const Alter& alter, bool first_only = true)
+  AlteredFile(const TensorFile& file, const std::regex& names, const Alter& alter,
+              bool first_only = true)
       : file_(file) {
     path_ = file.path();
     tensors_.assign(file.tensors().begin(), file.tensors().end());
@@ -53,11 +55,13 @@ class AlteredFile final : public TensorFile {
   int altered_ = 0;
 };
 
-// Rows of a matrix in blocks of `block` rows: block i of the result is block order(i) of the original.
-void reorder(std::vector<float>& values, int64_t columns, int64_t block, int64_t first, int64_t blocks,
-             const std::function<int64_t(int64_t)>& order) {
+// Rows of a matrix in blocks of `block` rows: block i of the result is block order(i) of the
+// original.
+void reorder(std::vector<float>& values, int64_t columns, int64_t block, int64_t first,
+             int64_t blocks, const std::function<int64_t(int64_t)>& order) {
   const std::vector<float> old = values;
-  const auto size = static_cast<size_t>(block * columns), start = static_cast<size_t>(first * columns);
+  const auto size = static_cast<size_t>(block * columns),
+             start = static_cast<size_t>(first * columns);
   for (int64_t i = 0; i < blocks; ++i)
     std::memcpy(values.data() + start + static_cast<size_t>(i) * size,
                 old.data() + start + static_cast<size_t>(order(i)) * size, size * sizeof(float));
@@ -71,39 +75,49 @@ struct Planted {
 
 std::vector<Planted> planted_errors() {
   return {
-      // The output gates of the value heads in the other order: tiled for grouped, or with equal heads,
+      // The output gates of the value heads in the other order: tiled for grouped, or with equal
+      // heads,
       // turned by one.
-      {"head order", std::regex(".*(blk\\.0\\.attn_gate\\.weight|layers\\.0\\.linear_attn\\.in_proj_z\\.weight|"
-                                "blk\\.0\\.ssm_in\\.weight|layers\\.0\\.linear_attn\\.in_proj_qkvz\\.weight)"),
+      {"head order",
+       std::regex(".*(blk\\.0\\.attn_gate\\.weight|layers\\.0\\.linear_attn\\.in_proj_z\\.weight|"
+                  "blk\\.0\\.ssm_in\\.weight|layers\\.0\\.linear_attn\\.in_proj_qkvz\\.weight)"),
        [](const GoldenCase& c, std::vector<float>& v, int64_t columns) {
-         const int64_t heads = c.value_heads, keys = c.key_heads, ratio = heads / keys, dim = c.gdn_dim;
+         const int64_t heads = c.value_heads, keys = c.key_heads, ratio = heads / keys,
+                       dim = c.gdn_dim;
          const auto rows = static_cast<int64_t>(v.size()) / columns;
          if (rows != heads * dim)  // interleaved: whole key-head groups change places
-           return reorder(v, columns, rows / keys, 0, keys, [&](int64_t i) { return (i + 1) % keys; });
+           return reorder(v, columns, rows / keys, 0, keys,
+                          [&](int64_t i) { return (i + 1) % keys; });
          reorder(v, columns, dim, 0, heads, [&](int64_t i) {
-           return ratio == 1 ? (i + 1) % heads : i % keys * ratio + i / keys == i ? (i + 1) % heads
-                                                                                 : i % keys * ratio + i / keys;
+           return ratio == 1                         ? (i + 1) % heads
+                  : i % keys * ratio + i / keys == i ? (i + 1) % heads
+                                                     : i % keys * ratio + i / keys;
          });
        }},
-      {"a norm's +1", std::regex(".*(blk\\.1\\.attn_norm\\.weight|layers\\.1\\.input_layernorm\\.weight)"),
+      {"a norm's +1",
+       std::regex(".*(blk\\.1\\.attn_norm\\.weight|layers\\.1\\.input_layernorm\\.weight)"),
        [](const GoldenCase&, std::vector<float>& v, int64_t) {
          const bool gguf = std::count_if(v.begin(), v.end(), [](float x) { return x < 0; }) * 4 <
                            static_cast<int64_t>(v.size());
-         for (float& x : v) x += gguf ? -0.99f : 1.0f;  // -0.99: an all-negative norm is refused at load
+         for (float& x : v)
+           x += gguf ? -0.99f : 1.0f;  // -0.99: an all-negative norm is refused at load
          if (gguf)
            for (float& x : v) x = std::max(x, 0.0f);
        }},
-      {"q/gate interleave", std::regex(".*(blk\\.\\d\\.attn_q\\.weight|layers\\.\\d\\.self_attn\\.q_proj\\.weight|"
-                                       "blk\\.3\\.attn_qkv\\.weight)"),
-       [](const GoldenCase& c, std::vector<float>& v, int64_t columns) {  // to all q, then all gates
-         reorder(v, columns, c.head_dim, 0, 2 * c.q_heads, [&](int64_t i) {
-           return i < c.q_heads ? 2 * i : 2 * (i - c.q_heads) + 1;
-         });
+      {"q/gate interleave",
+       std::regex(".*(blk\\.\\d\\.attn_q\\.weight|layers\\.\\d\\.self_attn\\.q_proj\\.weight|"
+                  "blk\\.3\\.attn_qkv\\.weight)"),
+       [](const GoldenCase& c, std::vector<float>& v,
+          int64_t columns) {  // to all q, then all gates
+         reorder(v, columns, c.head_dim, 0, 2 * c.q_heads,
+                 [&](int64_t i) { return i < c.q_heads ? 2 * i : 2 * (i - c.q_heads) + 1; });
        }},
-      {"order of the conv taps", std::regex(".*(blk\\.0\\.ssm_conv1d\\.weight|layers\\.0\\.linear_attn\\.conv1d\\.weight)"),
+      {"order of the conv taps",
+       std::regex(".*(blk\\.0\\.ssm_conv1d\\.weight|layers\\.0\\.linear_attn\\.conv1d\\.weight)"),
        [](const GoldenCase&, std::vector<float>& v, int64_t) {
-         for (size_t i = 0; i < v.size(); i += 4) std::reverse(v.begin() + static_cast<ptrdiff_t>(i),
-                                                               v.begin() + static_cast<ptrdiff_t>(i) + 4);
+         for (size_t i = 0; i < v.size(); i += 4)
+           std::reverse(v.begin() + static_cast<ptrdiff_t>(i),
+                        v.begin() + static_cast<ptrdiff_t>(i) + 4);
        }},
   };
 }
@@ -131,7 +145,8 @@ TEST_P(Golden, EqualsTransformersOnTheCpu) {
 }
 
 TEST_P(Golden, EqualsTransformersOnTheReference) {
-  for (const GoldenFile& file : golden().files) expect_equal(golden(), file, *open_device("ref", {2, ""}));
+  for (const GoldenFile& file : golden().files)
+    expect_equal(golden(), file, *open_device("ref", {2, ""}));
 }
 
 TEST_P(Golden, APlantedErrorFails) {
@@ -139,8 +154,9 @@ TEST_P(Golden, APlantedErrorFails) {
     const auto model = open_model_file(file.path);
     for (const Planted& planted : planted_errors()) {
       SCOPED_TRACE(fmt::format("{}: {}", file.path, planted.name));
-      const AlteredFile altered(*model, planted.tensors,
-                                [&](std::vector<float>& v, int64_t columns) { planted.alter(golden(), v, columns); });
+      const AlteredFile altered(
+          *model, planted.tensors,
+          [&](std::vector<float>& v, int64_t columns) { planted.alter(golden(), v, columns); });
       ASSERT_EQ(altered.altered(), 1);
       const auto device = open_device("cpu", {2, ""});
       const GoldenResult result = run_golden(golden(), altered, file.mtp, *device);

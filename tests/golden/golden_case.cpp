@@ -1,4 +1,4 @@
-#include "tools/golden_case.h"
+#include "tests/golden/golden_case.h"
 
 #include "base/check.h"
 #include "base/mmap_file.h"
@@ -23,7 +23,8 @@ GoldenLogits read_logits(const std::filesystem::path& folder, const json& j) {
   const MmapFile file(path);
   logits.values.resize(static_cast<size_t>(logits.rows * logits.columns));
   if (file.bytes().size() != logits.values.size() * sizeof(float))
-    fail("{}: {} bytes, expected {} x {} f32", path, file.bytes().size(), logits.rows, logits.columns);
+    fail("{}: {} bytes, expected {} x {} f32", path, file.bytes().size(), logits.rows,
+         logits.columns);
   std::memcpy(logits.values.data(), file.bytes().data(), file.bytes().size());
   return logits;
 }
@@ -36,8 +37,10 @@ GoldenCase read_case(const std::filesystem::path& folder, const json& j) {
   c.tied = j.at("tied");
   c.moe = j.at("moe");
   for (const char* kind : {"folders", "ggufs"})
-    for (const json& f : j.at(kind)) c.files.push_back({folder / f.at("path").get<std::string>(), f.at("mtp")});
-  for (const json& p : j.at("prompts")) c.prompts.push_back({p.at("ids"), read_logits(folder, p.at("logits"))});
+    for (const json& f : j.at(kind))
+      c.files.push_back({folder / f.at("path").get<std::string>(), f.at("mtp")});
+  for (const json& p : j.at("prompts"))
+    c.prompts.push_back({p.at("ids"), read_logits(folder, p.at("logits"))});
   c.greedy_prompt = j.at("greedy").at("prompt");
   c.greedy = j.at("greedy").at("ids").get<std::vector<int32_t>>();
   if (j.contains("draft") && !j.at("draft").is_null()) {
@@ -67,7 +70,8 @@ double difference(std::span<const float> ours, const GoldenLogits& golden, int64
 
 double difference(const Engine& engine, const GoldenLogits& golden) {
   double worst = 0;
-  for (int64_t r = 0; r < golden.rows; ++r) worst = std::max(worst, difference(engine.logits(r), golden, r));
+  for (int64_t r = 0; r < golden.rows; ++r)
+    worst = std::max(worst, difference(engine.logits(r), golden, r));
   return worst;
 }
 
@@ -79,7 +83,8 @@ void run_draft(const GoldenCase& golden, Engine& engine, GoldenResult& result) {
   Sequence sequence = engine.new_sequence();
   const Feed feed{&sequence, prompt, n};
   engine.step({&feed, 1});
-  std::vector<float> hidden(engine.hidden(0).data(), engine.hidden(n - 1).data() + engine.spec().d_model);
+  std::vector<float> hidden(engine.hidden(0).data(),
+                            engine.hidden(n - 1).data() + engine.spec().d_model);
   std::vector<int32_t> next(prompt.begin() + 1, prompt.end());
   next.push_back(d.following);
   const DraftFeed all{&sequence, 0, next, hidden, n};
@@ -103,7 +108,8 @@ int run_greedy(const GoldenCase& golden, Engine& engine) {
     const Feed feed{&sequence, tokens, 1};
     engine.step({&feed, 1});
     const auto logits = engine.logits(0);
-    const auto best = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    const auto best =
+        static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     if (best != expected) return equal;
     ++equal;
     tokens = {best};
@@ -133,7 +139,8 @@ std::vector<GoldenCase> read_goldens(const std::string& index_path) {
   }
 }
 
-GoldenResult run_golden(const GoldenCase& golden, const TensorFile& file, bool mtp, Device& device) {
+GoldenResult run_golden(const GoldenCase& golden, const TensorFile& file, bool mtp,
+                        Device& device) {
   EngineOptions options;
   options.context = 512;
   options.ubatch = 320;
