@@ -29,9 +29,9 @@ COMMON = ["-c", "512", "-b", "512", "-ub", "512", "--chunks", "4", "-ctk", "f16"
 F32_LIMIT, QUANT_LIMIT = 1e-5, 1e-2
 
 
-def output(command):
+def output(command, cwd=None):
     """Standard output; a program that fails ends the comparison with what it said."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=cwd)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
         sys.exit(f"{shlex.join(map(str, command))}: exit {done.returncode}\n{tail}")
@@ -65,7 +65,7 @@ class Comparison:
 
     def peer(self, model):
         command = [self.o.peer, "-m", model, "-f", self.o.text, *COMMON, *shlex.split(self.o.peer_fa), "-t", self.o.threads]
-        return figure(output(command), command) + (command,)
+        return figure(output(command, self.folder), command) + (command,)  # it leaves a log where it runs
 
     def row(self, name, ours, peer, limit):
         difference = abs(ours[0] - peer[0]) / peer[0]
@@ -95,11 +95,15 @@ class Comparison:
                 own.append((f"{arch}, {dtype}", self.ours(model), self.peer(model), QUANT_LIMIT))
                 if self.o.quantize:
                     whole = self.folder / "f32.gguf"
-                    output([self.o.quantize, "--allow-requantize", model, whole, "F32"])
+                    output([self.o.quantize, "--allow-requantize", model, whole, "F32"], self.folder)
                     self.row(f"{arch}, {dtype}", self.ours(model, "--device", "ref"), self.peer(whole), F32_LIMIT)
         heading("Quantised models, braid and the peer on the same file")
         for row in own:
             self.row(*row)
+
+
+def absolute(path):
+    return Path(path).resolve()
 
 
 def heading(text):
@@ -108,10 +112,10 @@ def heading(text):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--peer", required=True, help="the peer's llama-perplexity")
-    p.add_argument("--quantize", help="the peer's llama-quantize; without it the comparison with F32 is left out")
-    p.add_argument("--ours", default="build/braid")
-    p.add_argument("--text", default=HERE.parent / "tests/data/text/story.txt")
+    p.add_argument("--peer", required=True, type=absolute, help="the peer's llama-perplexity")
+    p.add_argument("--quantize", type=absolute, help="the peer's llama-quantize; without it the comparison with F32 is left out")
+    p.add_argument("--ours", type=absolute, default="build/braid")
+    p.add_argument("--text", type=absolute, default=HERE.parent / "tests/data/text/story.txt")
     p.add_argument("--peer-fa", default="-fa off", help="how the peer's flash attention is turned off")
     p.add_argument("--arch", nargs="+", default=ARCHITECTURES, choices=ARCHITECTURES)
     p.add_argument("--types", nargs="*", default=TYPES, choices=TYPES)

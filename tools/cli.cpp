@@ -98,6 +98,8 @@ int run_command_line(const std::vector<std::string>& arguments,
   app.set_version_flag("--version", BRAID_VERSION, "Show the version");
   app.set_help_flag("-h,--help", "Show this help");
   app.require_subcommand(0, 1);
+  // Who appends to a command line means the later value.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.footer(kFooter);
   std::vector<Command> made;
   for (const MakeCommand make : commands) made.push_back(make(app));

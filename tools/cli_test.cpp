@@ -63,6 +63,7 @@ TEST(CommandLine, WhatIsNotUnderstoodIsOneLine) {
   expect_one_line(braid({"perplexity", "-f", "x"}), kUsage, "perplexity: --model is required");
   expect_one_line(braid({"perplexity", "-m", "x", "-f", "y", "--hellaswag"}), kUsage,
                   "--hellaswag");
+  expect_one_line(braid({"inspect", "x", "y"}), kUsage, "not expected: y");
   expect_one_line(braid({"inspect", "x", "-t", "many"}), kUsage, "--threads");
   expect_one_line(braid({"inspect", "x", "-c", "-5"}), kUsage, "--ctx-size");
   expect_one_line(braid({"inspect", "x", "-ctk", "q8_0"}), kUsage, "f16, bf16, f32");
@@ -123,7 +124,7 @@ TEST(CommandLine, InspectSaysWhyAModelDoesNotRun) {
   const Outcome outcome =
       braid({"inspect", golden("qwen3next/split.gguf"), "-c", "1073741824", "-np", "4096"});
   EXPECT_EQ(outcome.code, kDone);
-  EXPECT_NE(outcome.out.find("Braid cannot run it: "), std::string::npos);
+  EXPECT_NE(outcome.out.find("Braid cannot run it: 4096 sequences"), std::string::npos);
 }
 
 TEST(Options, CacheTypes) {

@@ -50,6 +50,7 @@ Command inspect_command(CLI::App& app) {
   command.footer(kFooter);
   command.add_option("MODEL,-m,--model", o->model, "A GGUF file or a Hugging Face folder")
       ->required()
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
       ->type_name("");
   command.add_flag("--metadata", o->only.metadata, "Only the metadata, long arrays shortened");
   command.add_flag("--tensors", o->only.tensors, "Only the tensors");

@@ -81,7 +81,8 @@ ordered_json memory_json(const MemoryReport& m) {
           {"activations", m.plan.scratch},
           {"workspaces", m.plan.workspace},
           {"buffers", m.plan.buffers},
-          {"total", m.plan.total()}};
+          {"total", m.plan.total()},
+          {"trash", m.plan.trash}};  // address space beside the total
 }
 
 void add_summary(ordered_json& j, const ModelReport& report) {

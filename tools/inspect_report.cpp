@@ -1,6 +1,7 @@
 #include "tools/inspect_report.h"
 
 #include "base/check.h"
+#include "device/measure/measure_device.h"
 #include "models/qwen_config.h"
 #include "models/registry.h"
 
@@ -62,9 +63,11 @@ nlohmann::ordered_json describe(const QwenConfig& c) {
 
 MemoryReport plan_memory(const TensorFile& file, const DeviceChoice& choice,
                          const EngineOptions& options) {
-  const auto device = open_device(choice);
+  auto like = open_device(choice);
+  const std::string name(like->name());
+  const auto device = open_measure_device(std::move(like));  // so that nothing is taken
   const Engine engine(file, *device, options);
-  MemoryReport memory{engine.options(), std::string(device->name()), engine.memory()};
+  MemoryReport memory{engine.options(), name, engine.memory()};
   const StateSpec& state = engine.spec().state;
   memory.state_per_sequence = StatePool::slot_bytes(state);
   memory.page_tokens = kPageTokens;

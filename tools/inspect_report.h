@@ -22,7 +22,7 @@ struct TypeTotal {
   std::string runs_as;
 };
 
-// What the engine takes at its start, from the code that takes it.
+// What an engine takes at its start: an engine on a device that counts says so.
 struct MemoryReport {
   EngineOptions options;
   std::string device;

@@ -124,7 +124,7 @@ void write_memory(Writer& out, const MemoryReport& m) {
   };
   row("weights", m.plan.weights, "on the CPU they stay in the mapped file");
   row("state", m.plan.state,
-      fmt::format("{} a sequence and {} a token, in pages of {}, one of each to spare",
+      fmt::format("{} a sequence and {} a token, in pages of {} tokens",
                   bytes_text(m.state_per_sequence), bytes_text(m.kv_per_token), m.page_tokens));
   row("activations", m.plan.scratch, "");
   row("workspaces", m.plan.workspace, "");

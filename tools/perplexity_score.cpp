@@ -21,7 +21,7 @@ double loss_of(std::span<const float> logits, int32_t id) {
   const double highest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - highest);
-  return highest + std::log(sum) - static_cast<double>(logits[static_cast<size_t>(id)]);
+  return std::log(sum) - (static_cast<double>(logits[static_cast<size_t>(id)]) - highest);
 }
 
 void PerplexityEstimate::add(double loss) {

@@ -229,7 +229,7 @@ class Stage {
   T* put(std::span<const T> values) {
     Buffer& buffer = buffers_.emplace_back(
         device_.allocate(std::max<size_t>(values.size_bytes(), 64), "a test"));
-    device_.upload(buffer.data(), values.data(), values.size_bytes());
+    if (!values.empty()) device_.upload(buffer.data(), values.data(), values.size_bytes());
     return buffer.as<T>();
   }
   template <class T>
@@ -239,7 +239,7 @@ class Stage {
   template <class T>
   std::vector<T> get(const T* from, size_t n) {
     std::vector<T> values(n);
-    device_.download(values.data(), from, n * sizeof(T));
+    if (n > 0) device_.download(values.data(), from, n * sizeof(T));
     return values;
   }
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace braid {
 
@@ -79,10 +80,18 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
     fail("a micro-batch of {} rows (1 to 65536)", options_.ubatch);
   if (options_.sequences < 1 || options_.sequences > 4096)
     fail("{} sequences (1 to 4096)", options_.sequences);
+  for (const DType type : {options_.key_type, options_.value_type})
+    if (type != DType::F32 && type != DType::F16 && type != DType::BF16)
+      fail("keys and values of type {}: Braid keeps them as F32, F16 or BF16 (-ctk, -ctv)",
+           info(type).name);
   options_.ubatch = std::max<int64_t>(options_.ubatch, options_.sequences);
   if (options_.logit_rows == 0) options_.logit_rows = options_.sequences;
   options_.logit_rows = std::min(options_.logit_rows, options_.ubatch);
   max_pages_ = StatePool::pages_for(options_.context);
+  if (max_pages_ * options_.sequences >= std::numeric_limits<int32_t>::max())
+    fail("{} sequences of {} tokens are more than {} pages can hold; take a shorter context (-c) "
+         "or fewer sequences (-np)",
+         options_.sequences, options_.context, std::numeric_limits<int32_t>::max());
 
   const StateOptions state{options_.sequences,
                            static_cast<int32_t>(max_pages_ * options_.sequences), options_.key_type,
@@ -208,6 +217,7 @@ void Engine::draft(std::span<const DraftFeed> feeds) {
     CHECK(feed.hidden.size() == feed.tokens.size() * static_cast<size_t>(spec().d_model));
     CHECK(feed.position >= 0);
     rows.add(*feed.sequence, feed.position, feed.tokens, feed.logits);
+    feed.sequence->unshare(feed.position);
     feed.sequence->reserve(std::max<int64_t>(
         feed.position + static_cast<int64_t>(feed.tokens.size()) - feed.sequence->length(), 0));
     rows.add_pages(*feed.sequence);

@@ -154,6 +154,7 @@ std::vector<BadFile> other_files() {
       bad_file("the magic reversed", "model.gguf", "FUGG" + std::string(20, '\0')),
       bad_file("a file from before GGUF", "model.bin", "tjgg" + std::string(20, '\3')),
       bad_file("a gzip archive", "model.gguf.gz", "\x1f\x8b\x08" + std::string(20, '\0')),
+      bad_file("eight bytes and a brace", "model", "\xff\xff\xff\xff\xff\xff\xff\x01{\"a\"}"),
       bad_file("config.json", "config.json", "{\"model_type\": \"qwen3_next\"}"),
       bad_file("JSON under another name", "model", "  {\"a\": 1}"),
       bad_file("plain text", "notes.txt", "just some text\n"),

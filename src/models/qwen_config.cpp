@@ -74,12 +74,13 @@ class GgufConfig {
     return recurrent;
   }
 
-  int64_t kv_heads(int64_t blocks) const {  // some files list them per layer, 0 for recurrent ones
+  // Head counts stand once, or per layer with 0 for the recurrent ones.
+  int heads(const char* name, int64_t blocks) const {
     int64_t most = 0;
-    for (const int64_t n :
-         meta_.integers_per_layer(key("attention.head_count_kv"), static_cast<size_t>(blocks)))
+    for (const int64_t n : meta_.integers_per_layer(key(name), static_cast<size_t>(blocks)))
       most = std::max(most, n);
-    return most;
+    if (most < 1 || most > kMost) fail("{}: {} is {}", file_.path(), key(name), most);
+    return narrow(most);
   }
 
   // qwen35 files reorder value heads; those of one other exporter say so, or else did not.
@@ -113,9 +114,8 @@ class GgufConfig {
     g.taps = narrow(get("ssm.conv_kernel", 1, kMostTaps));
 
     AttentionShape& a = c.attention;
-    a.heads = narrow(
-        meta_.integers_per_layer(key("attention.head_count"), static_cast<size_t>(blocks)).at(0));
-    a.kv_heads = narrow(kv_heads(blocks));
+    a.heads = heads("attention.head_count", blocks);
+    a.kv_heads = heads("attention.head_count_kv", blocks);
     a.head_dim = narrow(get("attention.key_length"));
     a.rope_dims = narrow(get_or("rope.dimension_count", a.head_dim / 4));
     a.rope_theta = number("rope.freq_base");

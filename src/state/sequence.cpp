@@ -85,6 +85,15 @@ void Sequence::reserve(int64_t n) {
   reserved_ = std::max(reserved_, end);
 }
 
+void Sequence::unshare(int64_t from) {
+  CHECK_THAT(from >= 0, "position {}", from);
+  for (size_t i = static_cast<size_t>(from / kPageTokens); i < pages_.size(); ++i) {
+    if (pool_->references(pages_[i]) == 1) continue;
+    const int32_t own = pool_->clone_page(pages_[i]);
+    pool_->release_page(std::exchange(pages_[i], own));
+  }
+}
+
 void Sequence::advance(std::span<const int32_t> tokens) {
   const int64_t end = length() + static_cast<int64_t>(tokens.size());
   CHECK_THAT(end <= reserved_, "{} tokens written, {} reserved", end, reserved_);

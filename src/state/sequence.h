@@ -44,6 +44,10 @@ class Sequence {
   // one when a fork shares it. Needed before every step. Throws Error, changing nothing, when pages
   // run out.
   void reserve(int64_t n);
+  // Makes positions [from, length) writable too: copies the pages of them that a fork shares. For
+  // the MTP layer alone, whose keys and values at a position depend on the token after it. Throws
+  // Error when pages run out.
+  void unshare(int64_t from);
   // A step has written the rows of these tokens at the end.
   void advance(std::span<const int32_t> tokens);
   // A step of n rows broke off: it may have written any of them, so they count for floor(). Returns

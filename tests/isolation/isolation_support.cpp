@@ -33,8 +33,7 @@ Block<DType::Q4_0> encode_q4_0(const float* w) {
   const auto nibble = [&](float x) {
     return static_cast<uint8_t>(largest > 0 ? std::lround(x / largest * 7) + 8 : 8);
   };
-  for (int i = 0; i < 16; ++i)
-    b.q[i] = static_cast<uint8_t>(nibble(w[i]) | nibble(w[16 + i]) << 4);
+  for (int i = 0; i < 16; ++i) b.q[i] = static_cast<uint8_t>(nibble(w[i]) | nibble(w[16 + i]) << 4);
   return b;
 }
 
@@ -100,7 +99,8 @@ void fill_ones(Device& device, std::byte* at, size_t n) {
 
 void poison_slot(StatePool& pool, int32_t slot) {
   for (const RecurrentPool& layer : pool.recurrent())
-    if (layer.base) fill_nan(pool.device(), layer.slot(slot).state_base, layer.layout.slot_floats());
+    if (layer.base)
+      fill_nan(pool.device(), layer.slot(slot).state_base, layer.layout.slot_floats());
 }
 
 void poison_page(StatePool& pool, int32_t page) {
@@ -116,8 +116,9 @@ void poison_page(StatePool& pool, int32_t page) {
 std::vector<Setup> setups() {
   if (kSmall)
     return {{"qwen3next", DType::F16, 2}, {"qwen35_r3", DType::F32, 3}, {"quantised", DType::F16, 1}};
-  return {{"qwen3next", DType::F16, 1}, {"qwen3next", DType::F16, 2}, {"qwen3next", DType::F32, 3},
-          {"qwen35_r3", DType::F16, 2}, {"qwen35moe", DType::F16, 3}, {"quantised", DType::BF16, 2}};
+  return {{"qwen3next", DType::F16, 1}, {"qwen3next", DType::F16, 2}, {"qwen3next", DType::F16, 3},
+          {"qwen35_r3", DType::F32, 1}, {"qwen35_r3", DType::F16, 2}, {"qwen35moe", DType::F16, 1},
+          {"qwen35moe", DType::F32, 3}, {"quantised", DType::BF16, 1}};
 }
 
 std::vector<Setup> setups_with_mtp() {
@@ -148,10 +149,10 @@ const TensorFile& model_file(const std::string& name) {
   return *file;
 }
 
-std::vector<std::string> isas() {
-  std::vector<std::string> all = cpu::usable_isas();
-  if (kSmall) all.resize(1);
-  return all;
+std::string best_isa() { return cpu::usable_isas().front(); }
+
+std::vector<std::string> isas(const Setup& setup) {
+  return kSmall || setup.threads > 1 ? std::vector{best_isa()} : cpu::usable_isas();
 }
 
 Tokens timeline(int which, int64_t n) {
@@ -184,7 +185,8 @@ std::span<const float> Rows::operator[](int64_t position) const {
 }
 
 Solo::Solo(const Setup& setup, const std::string& isa)
-    : bench_({setup.model, setup.cache, 1}, isa, alone()), sequence_(bench_.engine.new_sequence()) {}
+    : bench_({setup.model, setup.cache, 1}, isa, alone()),
+      sequence_(bench_.engine.new_sequence()) {}
 
 const Rows& Solo::logits(const Tokens& tokens) {
   const auto starts_with = [](const Tokens& all, const Tokens& start) {
@@ -229,8 +231,8 @@ testing::AssertionResult same_bits(std::span<const float> a, std::span<const flo
          << fmt::format("number {} is {:.9g} and {:.9g}", i, a[i], b[i]);
 }
 
-testing::AssertionResult goes_on(Engine& engine, Sequence& sequence, std::span<const int32_t> tokens,
-                                 const Rows& expected) {
+testing::AssertionResult goes_on(Engine& engine, Sequence& sequence,
+                                 std::span<const int32_t> tokens, const Rows& expected) {
   const int64_t from = sequence.length(), n = static_cast<int64_t>(tokens.size());
   const Feed feed{&sequence, tokens, n};
   engine.step({&feed, 1});

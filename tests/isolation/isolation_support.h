@@ -1,9 +1,10 @@
 // For the tests of isolation: small models, the logits of a timeline that runs alone, and poison.
 //
-// The measure of everything is Solo: one token a step, one sequence, one thread, never stepped back.
-// Whatever an engine does with a timeline (cuts, company, slots, threads, forks, rewinds, restores),
-// its logits must be Solo's, bit by bit. Sums in another order differ in the last bits already, so
-// equal bits mean equal order. Each test runs on every instruction set that this machine has.
+// The measure of everything is Solo: one token a step, one sequence, one thread, never stepped
+// back. Whatever an engine does with a timeline (cuts, company, slots, threads, forks, rewinds,
+// restores), its logits must be Solo's, bit by bit. Sums in another order differ in the last bits
+// already, so equal bits mean equal order. Each test runs on every instruction set that this
+// machine has.
 #pragma once
 
 #include "base/check.h"
@@ -43,8 +44,10 @@ void PrintTo(const Setup& setup, std::ostream* out);  // for gtest
 // Checkpoints of tests/golden; "quantised" is one of them in Q8_0 and Q4_0.
 const TensorFile& model_file(const std::string& name);
 
-// Instruction sets to test: all that this machine has, the best one first.
-std::vector<std::string> isas();
+// Instruction sets to test: all that this machine has, the best one first. Threads know nothing of
+// them, so a setup of several threads takes the best one alone.
+std::vector<std::string> isas(const Setup& setup);
+std::string best_isa();
 
 using Tokens = std::vector<int32_t>;
 // The first n tokens of a timeline; timelines have nothing in common.
@@ -97,8 +100,8 @@ testing::AssertionResult same_bits(std::span<const float> a, std::span<const flo
 inline bool differ(std::span<const float> a, std::span<const float> b) { return !same_bits(a, b); }
 
 // Runs the tokens as one step of this sequence alone, all logits wanted, and compares them.
-testing::AssertionResult goes_on(Engine& engine, Sequence& sequence, std::span<const int32_t> tokens,
-                                 const Rows& expected);
+testing::AssertionResult goes_on(Engine& engine, Sequence& sequence,
+                                 std::span<const int32_t> tokens, const Rows& expected);
 
 // Everything in the sequence's slot that no later token may look at becomes NaN, and so do the keys
 // and values behind its last position. (Those of an MTP layer stay: the trunk neither reads nor
