@@ -89,9 +89,8 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
   options_.logit_rows = std::min(options_.logit_rows, options_.ubatch);
   max_pages_ = StatePool::pages_for(options_.context);
   if (max_pages_ * options_.sequences >= std::numeric_limits<int32_t>::max())
-    fail("{} sequences of {} tokens are more than {} pages can hold; take a shorter context (-c) "
-         "or fewer sequences (-np)",
-         options_.sequences, options_.context, std::numeric_limits<int32_t>::max());
+    fail("{} sequences of {} tokens: too many pages to count; take a shorter context (-c)",
+         options_.sequences, options_.context);
 
   const StateOptions state{options_.sequences,
                            static_cast<int32_t>(max_pages_ * options_.sequences), options_.key_type,

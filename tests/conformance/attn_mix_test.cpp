@@ -67,7 +67,7 @@ constexpr AttentionShape kShape{48, 6, 2, 32, 8, 1e7f, 1e-2f};
 TEST(AttnMix, CacheTypes) {
   for (DType keys : {DType::F32, DType::F16, DType::BF16})
     for (DType values : {DType::F32, DType::F16, DType::BF16})
-      check(Attn(DType::F32, kShape, keys, values), plans());
+      if (!kSmall || keys == values) check(Attn(DType::F32, kShape, keys, values), plans());
 }
 
 TEST(AttnMix, Types) {
@@ -80,7 +80,7 @@ TEST(AttnMix, Shapes) {
   check(Attn(f32, {5, 1, 1, 2, 2, 1e4f, 1e-2f}, f32, f32), plans());
   check(Attn(f32, {33, 3, 3, 6, 4, 1e6f, 1e-2f}, f32, f32), plans());
   check(Attn(f32, {33, 8, 1, 40, 40, 1e7f, 1e-2f}, f32, f32), plans());
-  check(Attn(DType::BF16, {64, 8, 2, 256, 64, 1e7f, 1e-2f}, f32, f32), plans());
+  if (!kSmall) check(Attn(DType::BF16, {64, 8, 2, 256, 64, 1e7f, 1e-2f}, f32, f32), plans());
 }
 
 TEST(AttnMix, Cuts) {

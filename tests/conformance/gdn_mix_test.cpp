@@ -64,7 +64,8 @@ std::vector<Plan> plans() {
 TEST(GdnMix, HeadRatiosAndOrders) {
   for (bool tiled : {false, true})
     for (int ratio : {1, 2, 3})
-      check(Gdn(DType::F32, {48, 3, 3 * ratio, 16, 24, 4, tiled}), plans());
+      if (!kSmall || ratio == 3)
+        check(Gdn(DType::F32, {48, 3, 3 * ratio, 16, 24, 4, tiled}), plans());
 }
 
 TEST(GdnMix, Types) {
@@ -75,7 +76,7 @@ TEST(GdnMix, Shapes) {
   check(Gdn(DType::F32, {5, 1, 1, 1, 1}), plans());
   check(Gdn(DType::F32, {33, 1, 2, 7, 5}), plans());
   check(Gdn(DType::F32, {33, 2, 2, 20, 36, 3}), plans());
-  check(Gdn(DType::BF16, {64, 2, 4, 128, 128}), plans());
+  if (!kSmall) check(Gdn(DType::BF16, {64, 2, 4, 128, 128}), plans());
 }
 
 // The same sequence in pieces: the state between them carries everything.

@@ -79,6 +79,13 @@ EngineOptions with_cache(EngineOptions options, DType cache) {
   return options;
 }
 
+std::unique_ptr<Device> open_changed(const Setup& setup, const std::string& isa,
+                                     void (*change)(Ops&)) {
+  std::unique_ptr<Device> device = open_device("cpu", {setup.threads, isa});
+  if (change) change(const_cast<Ops&>(device->ops()));
+  return device;
+}
+
 EngineOptions alone() {
   EngineOptions options;
   options.context = kContext;
@@ -168,8 +175,9 @@ Tokens joined(std::span<const int32_t> a, std::span<const int32_t> b) {
   return all;
 }
 
-Bench::Bench(const Setup& setup, const std::string& isa, EngineOptions options)
-    : device(open_device("cpu", {setup.threads, isa})),
+Bench::Bench(const Setup& setup, const std::string& isa, EngineOptions options,
+             void (*change)(Ops&))
+    : device(open_changed(setup, isa, change)),
       engine(model_file(setup.model), *device, with_cache(options, setup.cache)) {}
 
 void Rows::add(std::span<const float> row) {

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <random>
 #include <span>
@@ -58,9 +59,11 @@ inline std::span<const int32_t> part(const Tokens& tokens, int64_t begin, int64_
 }
 inline int32_t token_at(const Tokens& tokens, int64_t i) { return tokens[static_cast<size_t>(i)]; }
 
-// A device and an engine with the setup's cache type on it.
+// A device and an engine with the setup's cache type on it. `change` may plant something in the
+// device's op table before the engine records its programs.
 struct Bench {
-  Bench(const Setup& setup, const std::string& isa, EngineOptions options);
+  Bench(const Setup& setup, const std::string& isa, EngineOptions options,
+        void (*change)(Ops&) = nullptr);
   std::unique_ptr<Device> device;
   Engine engine;
 };

@@ -11,11 +11,11 @@
 namespace braid::jinja {
 
 struct Limits {
-  size_t source_bytes = 4 << 20;
+  size_t source_bytes = 1 << 20;
   uint64_t steps = 100'000'000;      // evaluations, and text handled in units of 64 bytes
   size_t output_bytes = 64 << 20;    // of the rendered text, and of any one string
   size_t live_bytes = 256 << 20;     // strings and containers alive at one time
-  int depth = 400;                   // statements, calls and expressions inside one another
+  int depth = 500;                   // statements, calls and expressions inside one another
 };
 
 inline constexpr int kMaxNesting = 200;         // lists in lists, brackets in brackets, blocks in blocks
