@@ -44,6 +44,7 @@ class Case:
     tied: bool = False
     mtp: bool = False
     bf16: bool = False     # weights are bf16 numbers, stored as such in the folder
+    shared_ff: int = 0     # size of the shared expert where it is not `ff`
 
     @property
     def moe(self):
@@ -90,7 +91,7 @@ def make_config(case):
     rope = {"rope_type": "default", "rope_theta": case.theta, "partial_rotary_factor": case.rotary}
     ffn = {"intermediate_size": case.ff} if not case.moe else {
         "num_experts": case.experts, "num_experts_per_tok": case.top_k,
-        "moe_intermediate_size": case.ff, "shared_expert_intermediate_size": case.ff}
+        "moe_intermediate_size": case.ff, "shared_expert_intermediate_size": case.shared_ff or case.ff}
     return config_class(
         vocab_size=case.vocab, hidden_size=case.hidden, num_hidden_layers=case.layers,
         num_attention_heads=case.q_heads, num_key_value_heads=case.kv_heads, head_dim=case.head_dim,

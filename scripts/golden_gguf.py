@@ -60,7 +60,7 @@ def add_keys(writer, case, mtp):
         u32("expert_count", case.experts)
         u32("expert_used_count", case.top_k)
         u32("expert_feed_forward_length", case.ff)
-        u32("expert_shared_feed_forward_length", case.ff)
+        u32("expert_shared_feed_forward_length", case.shared_ff or case.ff)
     u32("ssm.conv_kernel", 4)
     u32("ssm.state_size", case.gdn_dim)
     u32("ssm.group_count", case.k_heads)

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -37,10 +38,11 @@ struct PerplexityOptions {
 };
 
 std::string read_text(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder, not a text", path);
   std::ifstream file(path, std::ios::binary);
   if (!file) fail("{}: cannot be opened", path);
   std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad() || (text.empty() && file.fail())) fail("{}: cannot be read", path);
   if (text.ends_with('\n')) text.pop_back();  // as llama-perplexity does
   return text;
 }

@@ -17,7 +17,7 @@
 namespace braid {
 namespace {
 
-constexpr int64_t kChunk = 33, kChunks = 5;
+constexpr int64_t kChunk = 33, kChunks = 3;
 
 class Perplexity : public testing::Test {
  protected:
@@ -104,6 +104,11 @@ TEST_F(Perplexity, DevicesAndCacheTypesAgreeAsFarAsTheyShould) {
   EXPECT_NEAR(exact_cache / cpu, 1, 1e-3);
   EXPECT_NE(exact_cache, cpu);
   EXPECT_NEAR(exact(run({"-ctk", "bf16", "-ctv", "bf16"})) / cpu, 1, 1e-2);
+}
+
+TEST_F(Perplexity, ATextThatIsNoFileIsAnError) {
+  EXPECT_TRUE(run({"-f", "no-such-text"}).starts_with("1 braid: no-such-text: "));
+  EXPECT_TRUE(run({"-f", testing::TempDir()}).starts_with("1 braid: " + testing::TempDir()));
 }
 
 TEST_F(Perplexity, ATextTooShortIsAnError) {

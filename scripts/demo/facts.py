@@ -168,12 +168,24 @@ def _boat_facts():
                    (f"{B} is {steps} steps long.", f"It is {steps} steps long."), str(steps), f"{B}: {steps} steps.", name)
 
 
+def when_question(event):
+    """"the first ferry leaves" -> "When does the first ferry leave?"."""
+    for verb in (" is ", " are "):
+        if verb in event:
+            subject, rest = event.split(verb, 1)
+            return f"When{verb}{subject} {rest}?"
+    for verb, base in (("leaves", "leave"), ("comes", "come"), ("begins", "begin"), ("ends", "end"), ("arrives", "arrive")):
+        if f" {verb}" in event:
+            subject, rest = event.split(f" {verb}", 1)
+            return f"When does {subject} {base}{rest}?"
+    raise ValueError(event)
+
+
 def _other_facts():
     for event, when in world.TIMES:
         ask = event[0].upper() + event[1:]
-        verb = {"is": f"When is {event.replace(' is ', ' ', 1)}?"}.get(event.split(" is ")[0] and "is" if " is " in event else "", None)
-        plain = f"Do you know when {event}?"
-        yield Fact(f"time/{event}", (verb or plain, plain, f"Can you tell me when {event}?", f"I need to know when {event}.", f"Please tell me when {event}."),
+        verb, plain = when_question(event), f"Do you know when {event}?"
+        yield Fact(f"time/{event}", (verb, plain, f"Can you tell me when {event}?", f"I need to know when {event}.", f"Please tell me when {event}."),
                    (f"{ask} {when}.", f"That is {when}.", f"{when[0].upper() + when[1:]}."), when, f"{ask} {when}.", event)
     for good, price in world.PRICES.items():
         coins = f"{price} coin{'s' if price != 1 else ''}"
@@ -198,8 +210,7 @@ def _other_facts():
                        (f"The opposite of {x} is {y}.", f"It is {y}."), y, f"{x} and {y} are opposites.", x)
     for beast, (legs, sound, home, child, eats) in world.BEASTS.items():
         a, A = article(beast), article(beast).capitalize()
-        yield Fact(f"beast/{beast}/legs", (f"How many legs does {a} have?", f"How many legs has {a}?"), (f"{A} has {legs} legs.", f"It has {in_words(legs)} legs."
-                                          if False else f"{A} has {legs} legs, of course."), str(legs), f"{A} has {legs} legs.", beast)
+        yield Fact(f"beast/{beast}/legs", (f"How many legs does {a} have?", f"How many legs has {a}?"), (f"{A} has {legs} legs.", f"{A} has {legs} legs, of course."), str(legs), f"{A} has {legs} legs.", beast)
         yield Fact(f"beast/{beast}/sound", (f"What sound does {a} make?", f"What does {a} say?"), (f"{A} {sound}.", f"Listen: {a} {sound}."), sound, f"{A} {sound}.", beast)
         yield Fact(f"beast/{beast}/home", (f"Where does {a} live?", f"What is the home of {a}?"), (f"{A} lives in {article(home)}.", f"In {article(home)}."), home, f"{A}: {home}.", beast)
         yield Fact(f"beast/{beast}/child", (f"What is a young {beast} called?", f"What do you call the child of {a}?"), (f"A young {beast} is called {article(child)}.", f"It is {article(child)}."),

@@ -55,6 +55,12 @@ class Dice:
         _fill(parse(template), self, context, out)
         return sentence_case("".join(out))
 
+    def fill(self, template, **context):
+        """Fill a template as a part of a sentence: no capitals are made."""
+        out = []
+        _fill(parse(template), self, context, out)
+        return "".join(out)
+
     def word(self, syllables=2):
         """A word that nobody has seen."""
         return "".join(self.pick(ONSETS) + self.pick(VOWELS) + self.pick(CODAS) for _ in range(syllables))
@@ -119,13 +125,14 @@ _START = re.compile(r'(?:^|(?<=[.!?:] ")|(?<=[.!?] )|(?<=\n)|^(?<="))[a-z]')
 
 
 def sentence_case(text):
-    if text[:1] == '"':
+    if text[:1] == '"' and not text[1:text.find('"', 1)].isalpha():
         text = '"' + text[1:2].upper() + text[2:]
     return _START.sub(lambda m: m.group().upper(), text)
 
 
 def article(phrase):
-    return ("an " if phrase[0] in "aeiou" and not phrase.startswith(("one", "uni", "use")) else "a ") + phrase
+    vowel = phrase[0] in "aeiouAEIOU" and not phrase.startswith(("one", "uni", "use")) or phrase.startswith(("hon", "hour")) and not phrase.startswith("honey")
+    return ("an " if vowel else "a ") + phrase
 
 
 def plural(noun):

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 namespace braid {
 
@@ -18,7 +19,8 @@ class Arena {
 
   template <class T>
   T* take(size_t count) {
-    std::byte* piece = base_ + used_;
+    // As numbers: an offset to an imaginary base is no pointer arithmetic.
+    const uintptr_t piece = reinterpret_cast<uintptr_t>(base_) + used_;
     used_ += (count * sizeof(T) + 63) / 64 * 64;
     peak_ = std::max(peak_, used_);
     CHECK_THAT(!base_ || used_ <= capacity_, "{} bytes of scratch, {} planned", used_, capacity_);

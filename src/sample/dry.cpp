@@ -77,7 +77,8 @@ void apply_dry(Candidates& candidates, std::span<const int32_t> history,
 
   // by_token: the longest repeat that the token lengthens, plus 1.
   find_repeats(history, scratch.repeats);
-  for (size_t k = 1; k < history.size(); ++k) {
+  scratch.repeats.push_back(0);  // nothing stands before the oldest token
+  for (size_t k = 1; k <= history.size(); ++k) {
     const size_t repeat = std::min<size_t>(scratch.repeats[k], limit);
     if (repeat < allowed) continue;
     int32_t& longest = by_token[static_cast<size_t>(history[history.size() - k])];

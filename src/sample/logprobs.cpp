@@ -9,7 +9,13 @@
 namespace braid {
 namespace {
 
-double log_sum_exp(std::span<const float> logits) {
+// log p = (logit - max) - log_sum; in this order nothing is lost when the logits are large.
+struct LogSoftmax {
+  double max, log_sum;
+  double of(double logit) const { return logit - max - log_sum; }
+};
+
+LogSoftmax log_softmax(std::span<const float> logits) {
   float max = -std::numeric_limits<float>::infinity();
   for (size_t i = 0; i < logits.size(); ++i) {
     if (!(logits[i] < std::numeric_limits<float>::infinity())) {
@@ -23,13 +29,13 @@ double log_sum_exp(std::span<const float> logits) {
   double sum = 0;
   for (const float logit : logits)
     sum += std::exp(static_cast<double>(logit) - static_cast<double>(max));
-  return static_cast<double>(max) + std::log(sum);
+  return {static_cast<double>(max), std::log(sum)};
 }
 
 }  // namespace
 
 std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t k) {
-  const double log_sum = log_sum_exp(logits);
+  const LogSoftmax softmax = log_softmax(logits);
   const auto before = [](const TokenLogprob& a, const TokenLogprob& b) {
     return a.logprob > b.logprob || (a.logprob == b.logprob && a.id < b.id);
   };
@@ -47,14 +53,14 @@ std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t k) 
     best.pop_back();
   }
   std::sort_heap(best.begin(), best.end(), before);
-  for (TokenLogprob& token : best) token.logprob -= log_sum;
+  for (TokenLogprob& token : best) token.logprob = softmax.of(token.logprob);
   return best;
 }
 
 double logprob(std::span<const float> logits, int32_t id) {
   CHECK_THAT(id >= 0 && static_cast<size_t>(id) < logits.size(), "token {} of {}", id,
              logits.size());
-  return static_cast<double>(logits[static_cast<size_t>(id)]) - log_sum_exp(logits);
+  return log_softmax(logits).of(static_cast<double>(logits[static_cast<size_t>(id)]));
 }
 
 }  // namespace braid

@@ -22,11 +22,11 @@ struct Attn : Subject {
   // A key that lies between two numbers of its type may be rounded either way.
   double tolerance(const std::string& part) const override {
     const auto step = [](DType type) {
-      return type == DType::F32 ? 2e-5 : type == DType::F16 ? 1e-3 : 8e-3;
+      return type == DType::F32 ? 3e-6 : type == DType::F16 ? 1e-3 : 8e-3;
     };
     if (part == "keys") return step(keys);
     if (part == "values") return step(values);
-    return keys == DType::F32 && values == DType::F32 ? 2e-5
+    return keys == DType::F32 && values == DType::F32 ? 3e-6
                                                       : std::max(step(keys), step(values)) / 2;
   }
   Outcome run(Device& device, const Plan& plan) const override {

@@ -1,5 +1,6 @@
 // Drafting and verifying changes no bits: with any number of drafted and accepted tokens, the
-// accepted sequence has the logits of plain decoding, and the MTP layer those of drafting one by one.
+// accepted sequence has the logits of plain decoding, and the MTP layer those of drafting one by
+// one.
 #include "tests/isolation/isolation_support.h"
 
 #include <algorithm>
@@ -26,7 +27,10 @@ int32_t best_of(std::span<const float> logits) {
 // A sequence that is decoded with drafts. Its last token is known but not yet run.
 struct Loop {
   Loop(Engine& engine, const Tokens& start)
-      : sequence(engine.new_sequence()), tokens(start), trunk(width(engine)), drafts(width(engine)) {}
+      : sequence(engine.new_sequence()),
+        tokens(start),
+        trunk(width(engine)),
+        drafts(width(engine)) {}
   // A fork that goes on with another last token.
   Loop(const Loop& other, int32_t last)
       : sequence(other.sequence.fork()),
@@ -57,8 +61,7 @@ struct Turn {
 void step(Engine& engine, const std::vector<Turn>& turns, const std::vector<Tokens>& rows) {
   std::vector<Feed> feeds;
   for (size_t i = 0; i < turns.size(); ++i)
-    feeds.push_back(
-        {&turns[i].loop->sequence, rows[i], static_cast<int64_t>(rows[i].size())});
+    feeds.push_back({&turns[i].loop->sequence, rows[i], static_cast<int64_t>(rows[i].size())});
   engine.step(feeds);
 }
 
@@ -149,8 +152,8 @@ Rows solo_drafts(Bench& bench, const Tokens& tokens) {
     const Feed feed{&loop.sequence, std::span(tokens).subspan(i, 1), 1};
     engine.step({&feed, 1});
     const std::vector<float> hidden(engine.hidden(0).begin(), engine.hidden(0).end());
-    const DraftFeed next{&loop.sequence, static_cast<int64_t>(i), std::span(tokens).subspan(i + 1, 1),
-                         hidden, 1};
+    const DraftFeed next{&loop.sequence, static_cast<int64_t>(i),
+                         std::span(tokens).subspan(i + 1, 1), hidden, 1};
     engine.draft({&next, 1});
     loop.drafts.add(engine.logits(0));
   }
@@ -191,7 +194,7 @@ TEST_P(Drafts, EveryPatternFromEveryPlaceInABlock) {
     Judge judge(GetParam(), isa);
     Bench bench(GetParam(), isa, options(2));
     std::mt19937 random(3);
-    const bool all = !kSmall && isa == best_isa() && GetParam().threads == 1;
+    const bool all = in_full(GetParam(), isa);
     for (int64_t length = 12; length < 28; length += all ? 1 : 3) {
       Loop base(bench.engine, timeline(0, length + 1));
       prefill(bench.engine, base);

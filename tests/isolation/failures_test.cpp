@@ -57,11 +57,11 @@ TEST_P(Failures, ARefusedStepMovesNothing) {
   const std::vector<std::vector<Feed>> bad = {
       {pair.feed(0, 1), {&pair.sequences[1], unknown, 1}},
       {{&pair.sequences[1], negative, 1}, pair.feed(0, 3)},
-      {pair.feed(0, 20), pair.feed(1, 29)},                          // 49 rows
-      {pair.feed(0, 20, 20), pair.feed(1, 21, 21)},                  // 41 logits
+      {pair.feed(0, 20), pair.feed(1, 29)},          // 49 rows
+      {pair.feed(0, 20, 20), pair.feed(1, 21, 21)},  // 41 logits
       {pair.feed(0, 1), {&pair.sequences[1], none, 1}},
-      {pair.feed(0, 1), pair.feed(0, 1)},                            // twice
-      {pair.feed(1, 1), {&pair.sequences[0], long_one, 1}},          // context
+      {pair.feed(0, 1), pair.feed(0, 1)},                    // twice
+      {pair.feed(1, 1), {&pair.sequences[0], long_one, 1}},  // context
   };
   for (const std::vector<Feed>& feeds : bad) {
     SCOPED_TRACE(&feeds - bad.data());
@@ -127,8 +127,9 @@ TEST_P(Failures, AStepThatBreaksOffAnywhereMovesNothing) {
         calls_left = -1;
         ++faults;
         ASSERT_TRUE(pair.states() == before);
-        if (faults % 2) ASSERT_TRUE(pair.go_on(0, 1)) << "after phase " << phase;
-        if (faults % 3) ASSERT_TRUE(pair.go_on(1, 2)) << "after phase " << phase;
+        // Sometimes after several faults in a row.
+        ASSERT_TRUE(faults % 2 || pair.go_on(0, 1)) << "after phase " << phase;
+        ASSERT_TRUE(faults % 3 || pair.go_on(1, 2)) << "after phase " << phase;
         for (int i : {0, 1})
           if (pair.sequences[i].length() > 60) pair.sequences[i].reset();
       }
@@ -136,7 +137,7 @@ TEST_P(Failures, AStepThatBreaksOffAnywhereMovesNothing) {
       ASSERT_TRUE(pair.go_on(1, rows));
       calls_left = -1;
     }
-    EXPECT_GT(faults, 30);
+    EXPECT_GT(faults, 25);
   }
 }
 

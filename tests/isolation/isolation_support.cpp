@@ -122,7 +122,8 @@ void poison_page(StatePool& pool, int32_t page) {
 
 std::vector<Setup> setups() {
   if (kSmall)
-    return {{"qwen3next", DType::F16, 2}, {"qwen35_r3", DType::F32, 3}, {"quantised", DType::F16, 1}};
+    return {
+        {"qwen3next", DType::F16, 2}, {"qwen35_r3", DType::F32, 3}, {"quantised", DType::F16, 1}};
   return {{"qwen3next", DType::F16, 1}, {"qwen3next", DType::F16, 2}, {"qwen3next", DType::F16, 3},
           {"qwen35_r3", DType::F32, 1}, {"qwen35_r3", DType::F16, 2}, {"qwen35moe", DType::F16, 1},
           {"qwen35moe", DType::F32, 3}, {"quantised", DType::BF16, 1}};
@@ -160,6 +161,10 @@ std::string best_isa() { return cpu::usable_isas().front(); }
 
 std::vector<std::string> isas(const Setup& setup) {
   return kSmall || setup.threads > 1 ? std::vector{best_isa()} : cpu::usable_isas();
+}
+
+bool in_full(const Setup& setup, const std::string& isa) {
+  return !kSmall && isa == best_isa() && setup.threads == 1;
 }
 
 Tokens timeline(int which, int64_t n) {

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "device/cpu/cpu_device.h"
 #include "engine/engine.h"
+#include "format/tensor_file.h"
 #include "state/snapshot.h"
 
 #include <gtest/gtest.h>
@@ -49,6 +50,8 @@ const TensorFile& model_file(const std::string& name);
 // them, so a setup of several threads takes the best one alone.
 std::vector<std::string> isas(const Setup& setup);
 std::string best_isa();
+// Whether a sweep should be as long as it is worth: elsewhere a part of it will do.
+bool in_full(const Setup& setup, const std::string& isa);
 
 using Tokens = std::vector<int32_t>;
 // The first n tokens of a timeline; timelines have nothing in common.

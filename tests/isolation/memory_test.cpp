@@ -54,7 +54,6 @@ TEST_P(Memory, TheAllocatorIsFrozenAfterStart) {
     }
     a = b.fork();
     a = restore(bench.engine.pool(), take(b));
-    a.rewind(5);
   }
   EXPECT_EQ(bench.device->allocated(), allocated);
   EXPECT_THROW(bench.device->allocate(1, "one byte"), InternalError);
@@ -70,8 +69,9 @@ int allocations_in(const std::function<void()>& f) {
 
 TEST_P(Memory, AllocationsAreCounted) {
   EXPECT_EQ(allocations_in([] {}), 0);
-  EXPECT_EQ(allocations_in([] { std::vector<int>(1000).swap(*std::make_unique<std::vector<int>>()); }),
-            2);
+  EXPECT_EQ(
+      allocations_in([] { std::vector<int>(1000).swap(*std::make_unique<std::vector<int>>()); }),
+      2);
 }
 
 TEST_P(Memory, RunningAProgramAllocatesNothingOnAnyThread) {

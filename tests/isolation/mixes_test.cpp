@@ -1,5 +1,5 @@
-// Whoever shares its steps, wherever its rows stand in the batch and whichever slot holds its state,
-// a sequence gives the bits of its solo run, and so do the others.
+// Whoever shares its steps, wherever its rows stand in the batch and whichever slot holds its
+// state, a sequence gives the bits of its solo run, and so do the others.
 #include "tests/isolation/isolation_support.h"
 
 #include <algorithm>
@@ -118,7 +118,7 @@ TEST_P(Mixes, WithUpTo7OthersInEveryPlaceAndEverySlot) {
   for (const std::string& isa : isas(GetParam())) {
     SCOPED_TRACE(isa);
     Company company(GetParam(), isa, 22);
-    const bool all_slots = !kSmall && isa == best_isa() && GetParam().threads == 1;
+    const bool all_slots = in_full(GetParam(), isa);
     std::mt19937 random(7);
     int turn = 0;
     for (int others = 0; others < kLanes; ++others)
@@ -134,7 +134,8 @@ TEST_P(Mixes, WithUpTo7OthersInEveryPlaceAndEverySlot) {
               << others << " others, place " << place << ", slot " << slot;
           company.give_back(lanes);
         }
-    for (const int64_t rows : {1, 2, 7, 8, 9, 15, 16, 17})  // few rows and many, ends of row buckets
+    for (const int64_t rows :
+         {1, 2, 7, 8, 9, 15, 16, 17})  // few rows and many, ends of row buckets
       EXPECT_TRUE(company.row_counts().contains(rows)) << rows;
   }
 }

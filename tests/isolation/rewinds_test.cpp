@@ -43,7 +43,7 @@ TEST_P(Rewinds, By1To16FromEveryPlaceInABlock) {
     SCOPED_TRACE(isa);
     Solo solo(GetParam(), isa);
     Bench bench(GetParam(), isa, options(2));
-    const int64_t step = kSmall || isa != best_isa() ? 5 : 1;
+    const int64_t step = in_full(GetParam(), isa) ? 1 : 5;
     const auto by_each = [&](const Sequence& live) {
       const int64_t length = live.length();
       for (int64_t n = 1 + length % step; n <= std::min<int64_t>(kBlock, length); n += step) {
@@ -122,7 +122,7 @@ TEST_P(Rewinds, ForksGoOnIndependently) {
       // The live one still stands where it stood.
       EXPECT_EQ(live.length(), length);
     };
-    const bool all = !kSmall && isa == best_isa();
+    const bool all = in_full(GetParam(), isa);
     walk(engine, solo, all ? 1 : 14, all ? 33 : 18, fork_here);
     walk(engine, solo, 62, all ? 81 : 66, fork_here);
   }
@@ -140,7 +140,7 @@ TEST_P(Rewinds, RandomWalks) {
     const auto below = [&](int64_t n) { return static_cast<int64_t>(random()) % n; };
     Sequence sequence = bench.engine.new_sequence();
     Tokens ahead = timeline(2, 24);  // what comes next
-    const int operations = kSmall ? 40 : isa == best_isa() ? 200 : 60;
+    const int operations = in_full(GetParam(), isa) ? 200 : kSmall ? 40 : 60;
     std::map<int64_t, int> used;
     for (int i = 0; i < operations; ++i) {
       const int64_t room = sequence.length() - sequence.floor(), kind = below(10);

@@ -19,8 +19,8 @@ EngineOptions options(int sequences, int64_t ubatch) {
 
 std::vector<int64_t> lengths(bool all) {
   if (!all) return {1, 15, 16, 17, 35, 64, 70};
-  return {0, 1, 2, 3, 4, 5, 13, 14, 15, 16, 17, 18, 19, 31, 32, 33, 47, 63, 64, 65, 80, 127, 255, 256,
-          257, 300};
+  return {0,  1,  2,  3,  4,  5,  13, 14, 15,  16,  17,  18,  19,
+          31, 32, 33, 47, 63, 64, 65, 80, 127, 255, 256, 257, 300};
 }
 
 // Restored directly and from bytes, in the engine that took it and in another one of other sizes
@@ -33,12 +33,12 @@ TEST_P(Snapshots, RestoredAnywhereGoesOnWithTheSameBits) {
     Bench there({GetParam().model, GetParam().cache, GetParam().threads % 3 + 1}, isa,
                 options(2, 50));
     Sequence live = here.engine.new_sequence();
-    for (const int64_t length : lengths(!kSmall && isa == best_isa())) {
+    for (const int64_t length : lengths(in_full(GetParam(), isa))) {
       const Tokens same = timeline(0, length + 20);
       const Tokens other = joined(part(same, 0, length), timeline(1, 20));
       if (length > 0) {
-        ASSERT_TRUE(goes_on(here.engine, live, part(same, live.length(), length),
-                            solo.logits(same)));
+        ASSERT_TRUE(
+            goes_on(here.engine, live, part(same, live.length(), length), solo.logits(same)));
       }
       const Snapshot direct = take(live);
       const Snapshot stored = snapshot_from_bytes(to_bytes(direct), "the test");
@@ -56,8 +56,8 @@ TEST_P(Snapshots, RestoredAnywhereGoesOnWithTheSameBits) {
         poison_free(engine.pool());
         Sequence back = restore(engine.pool(), stored);  // as far as the snapshot allows
         back.truncate(back.floor());
-        ASSERT_TRUE(goes_on(engine, back, part(other, back.length(), length + 20),
-                            solo.logits(other)))
+        ASSERT_TRUE(
+            goes_on(engine, back, part(other, back.length(), length + 20), solo.logits(other)))
             << length;
       }
     }

@@ -107,7 +107,8 @@ std::vector<Sequence> eight(Engine& engine) {
 TEST_P(Weights, EightSequencesReadWhatOneReads) {
   Bench bench(GetParam(), best_isa(), options(), spy_on_experts);
   const Expected expected(bench.engine.program(1));
-  EXPECT_EQ(expected.whole, whole_by_file(model_file(GetParam().model), bench.engine.spec().layers));
+  EXPECT_EQ(expected.whole,
+            whole_by_file(model_file(GetParam().model), bench.engine.spec().layers));
   std::vector<Sequence> sequences = eight(bench.engine);
   const Tokens token = {42};
   const uint64_t one = bytes_of_step(bench, {{&sequences[0], token}});
@@ -135,13 +136,15 @@ TEST_P(Weights, AnyStepReadsEachCalledWeightOnce) {
       rows += static_cast<int64_t>(tokens[s].size());
     }
     const Expected expected(bench.engine.program(rows));
-    EXPECT_EQ(bytes_of_step(bench, feeds), expected.of(rows, called_experts)) << rows << " rows";
+    const uint64_t read = bytes_of_step(bench, feeds);
+    EXPECT_EQ(read, expected.of(rows, called_experts)) << rows << " rows";
   }
   sequences[0].reset();
   const Tokens prompt = timeline(0, 300);
   const uint64_t read = bytes_of_step(bench, {{&sequences[0], prompt}});
   EXPECT_EQ(read, Expected(bench.engine.program(300)).of(300, called_experts));
-  EXPECT_LE(read, bench.device->weight_bytes() + 300 * Expected(bench.engine.program(300)).embedding_row);
+  EXPECT_LE(read,
+            bench.device->weight_bytes() + 300 * Expected(bench.engine.program(300)).embedding_row);
 }
 
 // The counter notices: an operation that takes the rows one by one has the same results and reads

@@ -6,10 +6,15 @@
 
 #include <sys/mman.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <functional>
 
 namespace braid::cpu {
 namespace {
@@ -64,9 +69,11 @@ class CpuDevice final : public Device {
   int threads() const override { return team_.threads(); }
   const Ops& ops() const override { return ops_; }
 
-  void upload(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
-  void download(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
-  void copy(void* to, const void* from, size_t bytes) override { std::memmove(to, from, bytes); }
+  void upload(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
+  void download(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
+  void copy(void* to, const void* from, size_t bytes) override {
+    if (bytes > 0) std::memmove(to, from, bytes);  // an empty span may be null
+  }
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
 
   PackedVector prepare(std::span<const float> vector) override {
@@ -146,12 +153,18 @@ class CpuDevice final : public Device {
     phases_.clear();
     for (size_t s = 0; s < program.steps().size(); ++s)
       for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
-    team_.run(static_cast<int>(phases_.size()), [&](int phase, int thread) {
+    const auto work = [&](int phase, int thread) {
       const auto [step, own] = phases_[static_cast<size_t>(phase)];
       const Share share{own, thread, team_.threads(), workspace.data(),
                         &counters_[static_cast<size_t>(thread)]};
       program.steps()[step].work(share);
-    });
+    };
+    try {
+      team_.run(static_cast<int>(phases_.size()), std::cref(work));  // a copy would allocate
+    } catch (...) {  // it may have broken off in the middle of a router's count
+      for (Router& r : routers_) r.arrived = 0;
+      throw;
+    }
   }
 
   uint64_t weight_bytes_read() const override {
@@ -214,8 +227,9 @@ std::vector<std::string> usable_isas() {
   std::vector<std::string> isas;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;  // clang 14 cannot be asked for f16c by name
+  const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     isas.push_back("avx512");

@@ -22,9 +22,24 @@ using ExprPtr = std::unique_ptr<Expr>;
 using Block = std::vector<std::unique_ptr<Stmt>>;
 
 enum class Op : uint8_t {
-  kAdd, kSub, kMul, kDiv, kFloorDiv, kMod, kPow,
-  kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn,
-  kNot, kNeg, kPos,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kFloorDiv,
+  kMod,
+  kPow,
+  kEq,
+  kNe,
+  kLt,
+  kLe,
+  kGt,
+  kGe,
+  kIn,
+  kNotIn,
+  kNot,
+  kNeg,
+  kPos,
 };
 
 struct CallArgs {
@@ -41,9 +56,9 @@ struct Expr {
     kNamespaceRef,  // ns.attribute as the target of a set: name, text
     kList,
     kTuple,
-    kDict,     // children: key, value, key, value, ...
-    kUnary,    // op
-    kBinary,   // op
+    kDict,    // children: key, value, key, value, ...
+    kUnary,   // op
+    kBinary,  // op
     kAnd,
     kOr,
     kConcat,

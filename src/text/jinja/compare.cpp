@@ -45,9 +45,8 @@ Order compare_numbers(const Value& a, const Value& b) {
 }
 
 bool equal_items(Meter& meter, const Values& a, const Values& b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](auto& x, auto& y) {
-           return equals(meter, x, y);
-         });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [&](auto& x, auto& y) { return equals(meter, x, y); });
 }
 
 bool equal_dicts(Meter& meter, const Dict& a, const Dict& b) {
@@ -72,7 +71,8 @@ Order compare_items(Meter& meter, const Values& a, const Values& b, std::string_
 
 bool range_contains(const Range& range, const Value& item) {
   if (!item.is_integer()) return false;
-  const int64_t offset = item.as_int() - range.start;
+  int64_t offset = 0;
+  if (__builtin_sub_overflow(item.as_int(), range.start, &offset)) return false;
   return offset % range.step == 0 && offset / range.step >= 0 && offset / range.step < range.size();
 }
 
@@ -80,26 +80,45 @@ bool range_contains(const Range& range, const Value& item) {
 
 std::string_view type_name(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
     case Kind::kInt:
-    case Kind::kBig: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return "str";
-    case Kind::kList: return "list";
-    case Kind::kTuple: return "tuple";
-    case Kind::kDict: return "dict";
-    case Kind::kRange: return "range";
-    case Kind::kView: return "dict view";
-    case Kind::kIterator: return "generator";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kFunction: return "function";
-    case Kind::kMethod: return "method";
-    case Kind::kMacro: return "Macro";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kCycler: return "Cycler";
-    case Kind::kJoiner: return "Joiner";
+    case Kind::kBig:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return "str";
+    case Kind::kList:
+      return "list";
+    case Kind::kTuple:
+      return "tuple";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kRange:
+      return "range";
+    case Kind::kView:
+      return "dict view";
+    case Kind::kIterator:
+      return "generator";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kFunction:
+      return "function";
+    case Kind::kMethod:
+      return "method";
+    case Kind::kMacro:
+      return "Macro";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kCycler:
+      return "Cycler";
+    case Kind::kJoiner:
+      return "Joiner";
   }
   return "object";
 }
@@ -112,14 +131,21 @@ void fail_undefined(const Value& value) { throw Failure(undefined_message(value)
 
 std::optional<size_t> length_of(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return 0;
-    case Kind::kString: return value.as<Str>().characters;
+    case Kind::kUndefined:
+      return 0;
+    case Kind::kString:
+      return value.as<Str>().characters;
     case Kind::kList:
-    case Kind::kTuple: return value.items().size();
-    case Kind::kDict: return value.as<Dict>().entries.size();
-    case Kind::kRange: return static_cast<size_t>(value.as<Range>().size());
-    case Kind::kView: return length_of(value.as<View>().dict);
-    default: return {};
+    case Kind::kTuple:
+      return value.items().size();
+    case Kind::kDict:
+      return value.as<Dict>().entries.size();
+    case Kind::kRange:
+      return static_cast<size_t>(value.as<Range>().size());
+    case Kind::kView:
+      return length_of(value.as<View>().dict);
+    default:
+      return {};
   }
 }
 
@@ -131,11 +157,15 @@ size_t length(const Value& value) {
 
 bool truth(const Value& value) {
   switch (value.kind()) {
-    case Kind::kNone: return false;
+    case Kind::kNone:
+      return false;
     case Kind::kBool:
-    case Kind::kInt: return value.as_int() != 0;
-    case Kind::kFloat: return value.as_double() != 0;
-    default: return length_of(value).value_or(1) != 0;
+    case Kind::kInt:
+      return value.as_int() != 0;
+    case Kind::kFloat:
+      return value.as_double() != 0;
+    default:
+      return length_of(value).value_or(1) != 0;
   }
 }
 
@@ -151,12 +181,17 @@ bool equals(Meter& meter, const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   if (a.is_undefined() || same(a, b)) return true;
   switch (a.kind()) {
-    case Kind::kString: return a.text() == b.text();
+    case Kind::kString:
+      return a.text() == b.text();
     case Kind::kList:
-    case Kind::kTuple: return equal_items(meter, a.items(), b.items());
-    case Kind::kDict: return equal_dicts(meter, a.as<Dict>(), b.as<Dict>());
-    case Kind::kRange: return equal_ranges(a.as<Range>(), b.as<Range>());
-    default: return false;
+    case Kind::kTuple:
+      return equal_items(meter, a.items(), b.items());
+    case Kind::kDict:
+      return equal_dicts(meter, a.as<Dict>(), b.as<Dict>());
+    case Kind::kRange:
+      return equal_ranges(a.as<Range>(), b.as<Range>());
+    default:
+      return false;
   }
 }
 
@@ -184,11 +219,15 @@ size_t hash_text(std::string_view text) { return std::hash<std::string_view>()(t
 size_t hash(Meter& meter, const Value& value) {
   meter.step();
   switch (value.kind()) {
-    case Kind::kUndefined: return 1;
-    case Kind::kNone: return 2;
+    case Kind::kUndefined:
+      return 1;
+    case Kind::kNone:
+      return 2;
     case Kind::kBool:
-    case Kind::kInt: return std::hash<int64_t>()(value.as_int());
-    case Kind::kBig: return std::hash<double>()(value.as_double());
+    case Kind::kInt:
+      return std::hash<int64_t>()(value.as_int());
+    case Kind::kBig:
+      return std::hash<double>()(value.as_double());
     case Kind::kFloat: {
       const double real = value.as_double();
       if (real == std::floor(real) && std::fabs(real) < 0x1p63) {
@@ -196,18 +235,23 @@ size_t hash(Meter& meter, const Value& value) {
       }
       return std::hash<double>()(real);
     }
-    case Kind::kString: return hash_text(value.text());
+    case Kind::kString:
+      return hash_text(value.text());
     case Kind::kTuple: {
       size_t sum = 3;
       for (const Value& item : value.items()) sum = sum * 31 + hash(meter, item);
       return sum;
     }
-    case Kind::kRange: return static_cast<size_t>(value.as<Range>().size());
+    case Kind::kRange:
+      return static_cast<size_t>(value.as<Range>().size());
     case Kind::kList:
     case Kind::kDict:
-    case Kind::kView: throw Failure(fmt::format("unhashable type: '{}'", type_name(value)));
-    case Kind::kFunction: return static_cast<size_t>(value.as_int()) + 100;
-    default: return std::hash<const void*>()(value.object().get());
+    case Kind::kView:
+      throw Failure(fmt::format("unhashable type: '{}'", type_name(value)));
+    case Kind::kFunction:
+      return static_cast<size_t>(value.as_int()) + 100;
+    default:
+      return std::hash<const void*>()(value.object().get());
   }
 }
 
@@ -221,8 +265,10 @@ bool is_iterable(const Value& value) {
     case Kind::kRange:
     case Kind::kView:
     case Kind::kIterator:
-    case Kind::kLoop: return true;
-    default: return false;
+    case Kind::kLoop:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -244,8 +290,8 @@ Values items_of(Meter& meter, const Value& value) {
 bool contains(Meter& meter, const Value& container, const Value& item) {
   if (container.is_string()) {
     if (!item.is_string()) {
-      throw Failure(fmt::format("'in <string>' requires string as left operand, not {}",
-                                type_name(item)));
+      throw Failure(
+          fmt::format("'in <string>' requires string as left operand, not {}", type_name(item)));
     }
     meter.work(container.text().size());
     return find_text(container.text(), item.text()) != std::string_view::npos;
@@ -287,8 +333,10 @@ std::optional<Value> Source::next() {
   };
   switch (value_.kind()) {
     case Kind::kList:
-    case Kind::kTuple: return from(value_.items());
-    case Kind::kString: return from(items_);
+    case Kind::kTuple:
+      return from(value_.items());
+    case Kind::kString:
+      return from(items_);
     case Kind::kIterator: {
       auto& iterator = value_.as<Iterator>();
       if (iterator.next < iterator.items.size()) return iterator.items[iterator.next++];
@@ -307,7 +355,8 @@ std::optional<Value> Source::next() {
     case Kind::kView:
       if (next_ >= *size_) return {};
       return view_item(meter_, value_.as<View>(), next_++);
-    default: return {};
+    default:
+      return {};
   }
 }
 

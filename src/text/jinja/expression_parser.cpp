@@ -4,7 +4,9 @@
 #include <array>
 #include <charconv>
 
+#include "text/jinja/characters.h"
 #include "text/jinja/functions.h"
+#include "text/jinja/numbers.h"
 #include "text/jinja/parser.h"
 
 namespace braid::jinja {
@@ -22,12 +24,28 @@ std::vector<ExprPtr> list_of(T... items) {
   return list;
 }
 
+int height_of(const CallArgs& args) {
+  int height = 0;
+  const auto count = [&](const ExprPtr& expr) {
+    if (expr) height = std::max(height, expr->height);
+  };
+  for (const ExprPtr& expr : args.positional) count(expr);
+  for (const auto& [name, expr] : args.named) count(expr);
+  count(args.more_positional);
+  count(args.more_named);
+  return height;
+}
+
 struct BinaryOp {
   std::string_view text;
   Op op;
 };
-constexpr std::array<BinaryOp, 6> kComparisons = {
-    {{"==", Op::kEq}, {"!=", Op::kNe}, {"<", Op::kLt}, {"<=", Op::kLe}, {">", Op::kGt}, {">=", Op::kGe}}};
+constexpr std::array<BinaryOp, 6> kComparisons = {{{"==", Op::kEq},
+                                                   {"!=", Op::kNe},
+                                                   {"<", Op::kLt},
+                                                   {"<=", Op::kLe},
+                                                   {">", Op::kGt},
+                                                   {">=", Op::kGe}}};
 constexpr std::array<BinaryOp, 2> kSums = {{{"+", Op::kAdd}, {"-", Op::kSub}}};
 constexpr std::array<BinaryOp, 4> kProducts = {
     {{"*", Op::kMul}, {"/", Op::kDiv}, {"//", Op::kFloorDiv}, {"%", Op::kMod}}};
@@ -35,8 +53,8 @@ constexpr std::array<BinaryOp, 4> kProducts = {
 template <size_t n>
 const BinaryOp* find_op(const std::array<BinaryOp, n>& ops, const Token& token) {
   if (token.type != TokenType::kOperator) return nullptr;
-  const auto* found =
-      std::find_if(ops.begin(), ops.end(), [&](const BinaryOp& op) { return op.text == token.text; });
+  const auto* found = std::find_if(ops.begin(), ops.end(),
+                                   [&](const BinaryOp& op) { return op.text == token.text; });
   return found != ops.end() ? found : nullptr;
 }
 
@@ -59,6 +77,12 @@ ExprPtr ExpressionParser::make(Type type, int line, std::vector<ExprPtr> childre
   if (node->height > kMaxHeight) fail_at(title_, line, "the expression is too long");
   node->children = std::move(children);
   return node;
+}
+
+void ExpressionParser::set_args(Expr& node, std::unique_ptr<CallArgs> args) {
+  node.height = std::max(node.height, height_of(*args) + 1);
+  if (node.height > kMaxHeight) fail_at(title_, node.line, "the expression is too long");
+  node.args = std::move(args);
 }
 
 ExprPtr ExpressionParser::make_op(Type type, Op op, int line, ExprPtr left, ExprPtr right) {
@@ -95,8 +119,7 @@ ExprPtr ExpressionParser::parse_tuple(const TupleRules& rules) {
 }
 
 ExprPtr ExpressionParser::parse_target(std::string_view end_name, bool namespaces) {
-  ExprPtr target =
-      parse_tuple({.end_name = end_name, .target = true, .namespaces = namespaces});
+  ExprPtr target = parse_tuple({.end_name = end_name, .target = true, .namespaces = namespaces});
   check_assignable(*target);
   return target;
 }
@@ -124,7 +147,8 @@ ExprPtr ExpressionParser::parse_expression(bool conditions) {
   while (skip_name("if")) {
     ExprPtr test = parse_or();
     ExprPtr otherwise = skip_name("else") ? parse_expression() : nullptr;
-    value = make(Type::kCondition, line, list_of(std::move(test), std::move(value), std::move(otherwise)));
+    value = make(Type::kCondition, line,
+                 list_of(std::move(test), std::move(value), std::move(otherwise)));
     unknown_.resize(first_unknown);
   }
   return value;
@@ -138,7 +162,8 @@ ExprPtr ExpressionParser::parse_or() {
 
 ExprPtr ExpressionParser::parse_and() {
   ExprPtr left = parse_not();
-  while (skip_name("and")) left = make(Type::kAnd, now().line, list_of(std::move(left), parse_not()));
+  while (skip_name("and"))
+    left = make(Type::kAnd, now().line, list_of(std::move(left), parse_not()));
   return left;
 }
 
@@ -225,7 +250,8 @@ ExprPtr ExpressionParser::parse_unary(bool filters) {
 ExprPtr ExpressionParser::parse_primary(bool namespaces) {
   const int line = now().line;
   switch (now().type) {
-    case TokenType::kName: return parse_name(namespaces);
+    case TokenType::kName:
+      return parse_name(namespaces);
     case TokenType::kString: {
       std::string text;
       while (is(TokenType::kString)) text += take().text;
@@ -238,7 +264,8 @@ ExprPtr ExpressionParser::parse_primary(bool namespaces) {
       take();
       return constant(*number, line);
     }
-    default: break;
+    default:
+      break;
   }
   if (skip_op("(")) {
     const Deeper deeper(*this);
@@ -253,7 +280,8 @@ ExprPtr ExpressionParser::parse_primary(bool namespaces) {
 
 ExprPtr ExpressionParser::parse_name(bool namespaces) {
   const Token token = take();
-  if (token.text == "true" || token.text == "True") return constant(Value::boolean(true), token.line);
+  if (token.text == "true" || token.text == "True")
+    return constant(Value::boolean(true), token.line);
   if (token.text == "false" || token.text == "False") {
     return constant(Value::boolean(false), token.line);
   }
@@ -341,10 +369,11 @@ ExprPtr ExpressionParser::parse_subscript(ExprPtr value) {
   }
   expect_op("]");
   if (slice) {
-    if (indexes.size() != 1) fail_at(title_, begin.line, "a slice cannot be one of several indexes");
-    return make(Type::kSlice, begin.line,
-                list_of(std::move(value), std::move(parts[0]), std::move(parts[1]),
-                        std::move(parts[2])));
+    if (indexes.size() != 1)
+      fail_at(title_, begin.line, "a slice cannot be one of several indexes");
+    return make(
+        Type::kSlice, begin.line,
+        list_of(std::move(value), std::move(parts[0]), std::move(parts[1]), std::move(parts[2])));
   }
   ExprPtr index = indexes.size() == 1 ? std::move(indexes[0])
                                       : make(Type::kTuple, begin.line, std::move(indexes));
@@ -385,7 +414,7 @@ ExprPtr ExpressionParser::parse_filters(ExprPtr input, bool begin_with_name) {
     std::string name = expect_name();
     while (skip_op(".")) name += "." + expect_name();
     ExprPtr node = make(Type::kFilter, line, list_of(std::move(input)));
-    node->args = is_op("(") ? parse_args() : std::make_unique<CallArgs>();
+    set_args(*node, is_op("(") ? parse_args() : std::make_unique<CallArgs>());
     node->filter = find_filter(name);
     if (node->filter == nullptr) unknown_.push_back({line, no_filter_message(name)});
     node->text = std::move(name);
@@ -396,11 +425,14 @@ ExprPtr ExpressionParser::parse_filters(ExprPtr input, bool begin_with_name) {
 
 bool ExpressionParser::test_has_argument() const {
   switch (now().type) {
-    case TokenType::kName: return !is_name("else") && !is_name("or") && !is_name("and");
+    case TokenType::kName:
+      return !is_name("else") && !is_name("or") && !is_name("and");
     case TokenType::kString:
     case TokenType::kInteger:
-    case TokenType::kFloat: return true;
-    default: return is_op("[") || is_op("{");
+    case TokenType::kFloat:
+      return true;
+    default:
+      return is_op("[") || is_op("{");
   }
 }
 
@@ -410,14 +442,15 @@ ExprPtr ExpressionParser::parse_test(ExprPtr value) {
   std::string name = expect_name();
   while (skip_op(".")) name += "." + expect_name();
   ExprPtr node = make(Type::kTest, line, list_of(std::move(value)));
-  node->args = std::make_unique<CallArgs>();
+  auto args = std::make_unique<CallArgs>();
   if (is_op("(")) {
-    node->args = parse_args();
+    args = parse_args();
   } else if (test_has_argument()) {
     if (is_name("is")) fail("tests with `is` cannot be chained");
     const Deeper deeper(*this);
-    node->args->positional.push_back(parse_postfix(parse_primary()));
+    args->positional.push_back(parse_postfix(parse_primary()));
   }
+  set_args(*node, std::move(args));
   node->test = find_test(name);
   if (node->test == nullptr) unknown_.push_back({line, no_test_message(name)});
   node->text = std::move(name);
@@ -427,7 +460,7 @@ ExprPtr ExpressionParser::parse_test(ExprPtr value) {
 
 ExprPtr ExpressionParser::parse_call(ExprPtr callee) {
   ExprPtr node = make(Type::kCall, now().line, list_of(std::move(callee)));
-  node->args = parse_args();
+  set_args(*node, parse_args());
   return node;
 }
 

@@ -46,7 +46,8 @@ class Lexer {
   [[noreturn]] void fail(std::string_view message) const { fail_at(title_, line_, message); }
 
   bool at(std::string_view what, size_t offset = 0) const {
-    return std::string_view(source_).substr(std::min(pos_ + offset, source_.size()))
+    return std::string_view(source_)
+        .substr(std::min(pos_ + offset, source_.size()))
         .starts_with(what);
   }
   size_t after_spaces(size_t pos) const {
@@ -87,7 +88,8 @@ class Lexer {
   }
 
   char sign_at(size_t pos) const {
-    return pos < source_.size() && (source_[pos] == '-' || source_[pos] == '+') ? source_[pos] : ' ';
+    return pos < source_.size() && (source_[pos] == '-' || source_[pos] == '+') ? source_[pos]
+                                                                                : ' ';
   }
 
   void push_text(std::string_view text, char sign, bool variable) {

@@ -12,14 +12,16 @@ namespace braid::jinja {
 
 struct Limits {
   size_t source_bytes = 1 << 20;
-  uint64_t steps = 100'000'000;      // evaluations, and text handled in units of 64 bytes
-  size_t output_bytes = 64 << 20;    // of the rendered text, and of any one string
-  size_t live_bytes = 256 << 20;     // strings and containers alive at one time
-  int depth = 500;                   // statements, calls and expressions inside one another
+  uint64_t steps = 100'000'000;    // evaluations, and text handled in units of 64 bytes
+  size_t output_bytes = 64 << 20;  // of the rendered text, and of any one string
+  size_t live_bytes = 256 << 20;   // strings and containers alive at one time
+  int depth = 500;                 // statements, calls and expressions inside one another
 };
 
-inline constexpr int kMaxNesting = 200;         // lists in lists, brackets in brackets, blocks in blocks
+inline constexpr int kMaxNesting = 200;  // lists in lists, brackets in brackets, blocks in blocks
 inline constexpr int64_t kMaxRange = 100'000;  // MAX_RANGE of jinja2's sandbox
+
+inline constexpr int64_t kMaxRangeNumber = int64_t{1} << 40;  // in range(...): no sum overflows
 
 // What goes wrong while a template runs; the interpreter adds name and line.
 class Failure : public std::runtime_error {

@@ -20,13 +20,20 @@ constexpr size_t kMaxMessage = 1000;
 
 std::string describe(const Token& token) {
   switch (token.type) {
-    case TokenType::kData: return "text";
-    case TokenType::kVariableBegin: return "'{{'";
-    case TokenType::kVariableEnd: return "'}}'";
-    case TokenType::kBlockBegin: return "'{%'";
-    case TokenType::kBlockEnd: return "'%}'";
-    case TokenType::kEnd: return "the end of the template";
-    default: return fmt::format("'{}'", token.text);
+    case TokenType::kData:
+      return "text";
+    case TokenType::kVariableBegin:
+      return "'{{'";
+    case TokenType::kVariableEnd:
+      return "'}}'";
+    case TokenType::kBlockBegin:
+      return "'{%'";
+    case TokenType::kBlockEnd:
+      return "'%}'";
+    case TokenType::kEnd:
+      return "the end of the template";
+    default:
+      return fmt::format("'{}'", token.text);
   }
 }
 
@@ -78,7 +85,8 @@ class Parser : public ExpressionParser {
         expect(TokenType::kBlockEnd);
       }
     }
-    if (end_tags.size() != 0) fail(fmt::format("the template ends before '{}'", *std::rbegin(end_tags)));
+    if (end_tags.size() != 0)
+      fail(fmt::format("the template ends before '{}'", *std::rbegin(end_tags)));
     return block;
   }
 
@@ -95,7 +103,8 @@ class Parser : public ExpressionParser {
   }
 
   void expect(TokenType type) {
-    if (!is(type)) fail(fmt::format("expected {}, got {}", describe({type, 0, ""}), describe(now())));
+    if (!is(type))
+      fail(fmt::format("expected {}, got {}", describe({type, 0, ""}), describe(now())));
     take();
   }
 
@@ -109,8 +118,9 @@ class Parser : public ExpressionParser {
     }
     std::string wanted;
     for (const std::string_view end : end_tags) wanted += fmt::format(" or '{}'", end);
-    fail_at(title_, line, fmt::format("unknown tag '{}'{}", tag,
-                                      wanted.empty() ? "" : "; expected here:" + wanted.substr(3)));
+    fail_at(title_, line,
+            fmt::format("unknown tag '{}'{}", tag,
+                        wanted.empty() ? "" : "; expected here:" + wanted.substr(3)));
   }
 
   std::unique_ptr<Stmt> parse_tag(const std::string& tag, int line) {
@@ -274,7 +284,8 @@ class Parser : public ExpressionParser {
     MacroUse use = std::move(macros_.back());
     macros_.pop_back();
     node->value = parse_expression();
-    if (node->value->type != Expr::Type::kCall) fail_at(title_, line, "a call should follow 'call'");
+    if (node->value->type != Expr::Type::kCall)
+      fail_at(title_, line, "a call should follow 'call'");
     in_frame([&] {
       macros_.push_back(std::move(use));
       parse_function(*node, "endcall");

@@ -5,11 +5,13 @@
 // that do not exist. Tags that would load other templates are refused when they are reached.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "text/jinja/ast.h"
@@ -125,6 +127,7 @@ class ExpressionParser : public ParserBase {
   ExprPtr make(Expr::Type type, int line, std::vector<ExprPtr> children = {});
   ExprPtr make_op(Expr::Type type, Op op, int line, ExprPtr left, ExprPtr right);
   ExprPtr constant(Value value, int line);
+  void set_args(Expr& node, std::unique_ptr<CallArgs> args);
   void note_use(const std::string& name);
   void check_assignable(const Expr& target);
 };

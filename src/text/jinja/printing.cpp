@@ -67,12 +67,24 @@ void append_repr(Meter& meter, std::string& out, const Value& value) {
   meter.step();
   meter.check_string(out.size());
   switch (value.kind()) {
-    case Kind::kUndefined: out += "Undefined"; break;
-    case Kind::kNone: out += "None"; break;
-    case Kind::kBool: out += value.as_bool() ? "True" : "False"; break;
-    case Kind::kInt: out += fmt::to_string(value.as_int()); break;
-    case Kind::kBig: out += fmt::to_string(value.as_big()); break;
-    case Kind::kFloat: out += float_repr(value.as_double()); break;
+    case Kind::kUndefined:
+      out += "Undefined";
+      break;
+    case Kind::kNone:
+      out += "None";
+      break;
+    case Kind::kBool:
+      out += value.as_bool() ? "True" : "False";
+      break;
+    case Kind::kInt:
+      out += fmt::to_string(value.as_int());
+      break;
+    case Kind::kBig:
+      out += fmt::to_string(value.as_big());
+      break;
+    case Kind::kFloat:
+      out += float_repr(value.as_double());
+      break;
     case Kind::kString: {
       const auto& string = value.as<Str>();
       meter.work(string.text.size());
@@ -90,16 +102,30 @@ void append_repr(Meter& meter, std::string& out, const Value& value) {
       append_items(meter, out, value.items());
       out += value.items().size() == 1 ? ",)" : ")";
       break;
-    case Kind::kDict: append_dict(meter, out, value.as<Dict>()); break;
-    case Kind::kRange: append_range(out, value.as<Range>()); break;
-    case Kind::kView: append_view(meter, out, value.as<View>()); break;
-    case Kind::kNamespace: append_namespace(meter, out, value.as<Namespace>()); break;
-    case Kind::kMacro: out += describe_macro(value); break;
-    case Kind::kLoop: out += describe_loop(value); break;
+    case Kind::kDict:
+      append_dict(meter, out, value.as<Dict>());
+      break;
+    case Kind::kRange:
+      append_range(out, value.as<Range>());
+      break;
+    case Kind::kView:
+      append_view(meter, out, value.as<View>());
+      break;
+    case Kind::kNamespace:
+      append_namespace(meter, out, value.as<Namespace>());
+      break;
+    case Kind::kMacro:
+      out += describe_macro(value);
+      break;
+    case Kind::kLoop:
+      out += describe_loop(value);
+      break;
     case Kind::kFunction:
       out += fmt::format("<function {}>", function_name(value.as_int()));
       break;
-    default: out += fmt::format("<{} object>", type_name(value)); break;
+    default:
+      out += fmt::format("<{} object>", type_name(value));
+      break;
   }
 }
 
@@ -124,11 +150,19 @@ class JsonWriter {
     meter_.step();
     meter_.check_string(out.size());
     switch (value.kind()) {
-      case Kind::kString: write_text(value.text()); break;
+      case Kind::kString:
+        write_text(value.text());
+        break;
       case Kind::kList:
-      case Kind::kTuple: write_items(value.items()); break;
-      case Kind::kDict: write_dict(value.as<Dict>()); break;
-      default: out += scalar(value); break;
+      case Kind::kTuple:
+        write_items(value.items());
+        break;
+      case Kind::kDict:
+        write_dict(value.as<Dict>());
+        break;
+      default:
+        out += scalar(value);
+        break;
     }
   }
 
@@ -137,10 +171,14 @@ class JsonWriter {
  private:
   std::string scalar(const Value& value) const {
     switch (value.kind()) {
-      case Kind::kNone: return "null";
-      case Kind::kBool: return value.as_bool() ? "true" : "false";
-      case Kind::kInt: return fmt::to_string(value.as_int());
-      case Kind::kBig: return fmt::to_string(value.as_big());
+      case Kind::kNone:
+        return "null";
+      case Kind::kBool:
+        return value.as_bool() ? "true" : "false";
+      case Kind::kInt:
+        return fmt::to_string(value.as_int());
+      case Kind::kBig:
+        return fmt::to_string(value.as_big());
       case Kind::kFloat: {
         const double real = value.as_double();
         if (std::isnan(real)) return "NaN";
@@ -220,8 +258,8 @@ class JsonWriter {
     write_all('{', '}', order.size(), [&](size_t i) {
       const auto& [key, value] = dict.entries[order[i]];
       if (!key.is_string() && !key.is_number() && !key.is_none()) {
-        throw Failure(fmt::format("keys must be str, int, float, bool or None, not {}",
-                                  type_name(key)));
+        throw Failure(
+            fmt::format("keys must be str, int, float, bool or None, not {}", type_name(key)));
       }
       write_text(key.is_string() ? key.text() : scalar(key));
       out += style_.key_separator;
@@ -263,7 +301,8 @@ std::string float_repr(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
   const std::string_view text(buffer, static_cast<size_t>(end.ptr - buffer));
   const size_t e = text.find('e');
   const int exponent = std::stoi(std::string(text.substr(e + 1)));
@@ -317,12 +356,23 @@ std::string escape_html(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

@@ -1,4 +1,5 @@
-// Finding, counting, replacing and splitting in time that grows with the lengths, not their product.
+// Finding, counting, replacing and splitting in time that grows with the lengths, not their
+// product.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,8 @@ namespace braid::jinja {
 size_t find_text(std::string_view text, std::string_view needle, size_t from = 0);
 size_t find_last_text(std::string_view text, std::string_view needle);
 
-// The places without overlap, from the left or from the right, at most `max`; `needle` is not empty.
+// The places without overlap, from the left or from the right, at most `max`; `needle` is not
+// empty.
 std::vector<size_t> find_all_text(std::string_view text, std::string_view needle, size_t max,
                                   bool from_right = false);
 

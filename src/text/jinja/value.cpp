@@ -116,6 +116,12 @@ void Meter::too_many_steps() const {
   throw LimitFailure(fmt::format("more than {} steps", limits_.steps));
 }
 
+void Meter::too_deep() {
+  --depth_;
+  throw LimitFailure(
+      fmt::format("more than {} calls and expressions inside one another", limits_.depth));
+}
+
 void Meter::check_string(size_t bytes) const {
   if (bytes > limits_.output_bytes) {
     throw LimitFailure(fmt::format("a text of more than {} bytes", limits_.output_bytes));

@@ -1,8 +1,8 @@
 // The values of a template: Python's, as far as templates can make them.
 //
-// A Value is copied freely; what does not fit into it is an Object, shared and, but for the few that
-// keep a state (iterators, namespaces, loops), never changed after it was made. Objects are made by a
-// Meter, which counts them against the limits of the render that they belong to.
+// A Value is copied freely; what does not fit into it is an Object, shared and, but for the few
+// that keep a state (iterators, namespaces, loops), never changed after it was made. Objects are
+// made by a Meter, which counts them against the limits of the render that they belong to.
 #pragma once
 
 #include <cstddef>
@@ -91,7 +91,7 @@ class Value {
   T& as() const {
     return static_cast<T&>(*object_);
   }
-  const std::string& text() const;  // of kString
+  const std::string& text() const;          // of kString
   const std::vector<Value>& items() const;  // of kList and kTuple
 
  private:
@@ -194,6 +194,11 @@ class Meter {
   void hold(Object& object, size_t bytes);
   void release(size_t bytes) { live_ -= bytes; }
 
+  void enter() {
+    if (++depth_ > limits_.depth) too_deep();
+  }
+  void leave() { --depth_; }
+
   Value string(std::string text, bool markup = false);
   Value list(Values items) { return sequence(Kind::kList, std::move(items)); }
   Value tuple(Values items) { return sequence(Kind::kTuple, std::move(items)); }
@@ -216,11 +221,25 @@ class Meter {
  private:
   Value sequence(Kind kind, Values items);
   [[noreturn]] void too_many_steps() const;
+  [[noreturn]] void too_deep();
 
   Limits limits_;
   uint64_t steps_ = 0;
   size_t live_ = 0;
+  int depth_ = 0;
   std::vector<std::function<void()>> cyclic_;
+};
+
+// One more statement, call or expression inside the others, as long as it lives.
+class Nest {
+ public:
+  explicit Nest(Meter& meter) : meter_(meter) { meter_.enter(); }
+  ~Nest() { meter_.leave(); }
+  Nest(const Nest&) = delete;
+  Nest& operator=(const Nest&) = delete;
+
+ private:
+  Meter& meter_;
 };
 
 // The nesting of a container with these contents; throws when it is too deep.

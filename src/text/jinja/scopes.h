@@ -1,0 +1,15 @@
+// Which variables of a block begin without a value.
+//
+// jinja2 decides when it compiles a template where each name lives. A name that a block sets before
+// it reads it is the block's own from the beginning: until it is set it has no value, whatever the
+// caller's context holds under that name. Everything else follows from looking names up when they
+// are needed, innermost block first.
+#pragma once
+
+#include "text/jinja/ast.h"
+
+namespace braid::jinja {
+
+void find_unset_names(Program& program);
+
+}  // namespace braid::jinja
