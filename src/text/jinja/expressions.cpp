@@ -20,9 +20,12 @@ Value Interpreter::eval(const Expr& expr) {
 Value Interpreter::eval_node(const Expr& expr) {
   const auto child = [&](size_t i) { return eval(*expr.children[i]); };
   switch (expr.type) {
-    case Expr::Type::kList: return meter_.list(eval_all(expr.children));
-    case Expr::Type::kTuple: return meter_.tuple(eval_all(expr.children));
-    case Expr::Type::kDict: return eval_dict(expr);
+    case Expr::Type::kList:
+      return meter_.list(eval_all(expr.children));
+    case Expr::Type::kTuple:
+      return meter_.tuple(eval_all(expr.children));
+    case Expr::Type::kDict:
+      return eval_dict(expr);
     case Expr::Type::kAnd: {
       Value left = child(0);
       return truth(left) ? child(1) : left;
@@ -47,8 +50,10 @@ Value Interpreter::eval_node(const Expr& expr) {
       line_ = expr.line;
       return apply_binary(meter_, expr.op, left, right);
     }
-    case Expr::Type::kConcat: return eval_concat(expr);
-    case Expr::Type::kCompare: return eval_compare(expr);
+    case Expr::Type::kConcat:
+      return eval_concat(expr);
+    case Expr::Type::kCompare:
+      return eval_compare(expr);
     case Expr::Type::kAttribute: {
       const Value value = child(0);
       line_ = expr.line;
@@ -60,11 +65,16 @@ Value Interpreter::eval_node(const Expr& expr) {
       line_ = expr.line;
       return item_of(meter_, value, key);
     }
-    case Expr::Type::kSlice: return eval_slice(expr);
-    case Expr::Type::kCall: return eval_call(expr);
-    case Expr::Type::kFilter: return eval_filter(expr, nullptr);
-    case Expr::Type::kTest: return eval_test(expr);
-    default: throw Failure("this expression has no value");
+    case Expr::Type::kSlice:
+      return eval_slice(expr);
+    case Expr::Type::kCall:
+      return eval_call(expr);
+    case Expr::Type::kFilter:
+      return eval_filter(expr, nullptr);
+    case Expr::Type::kTest:
+      return eval_test(expr);
+    default:
+      throw Failure("this expression has no value");
   }
 }
 
@@ -154,12 +164,14 @@ Value Interpreter::eval_call(const Expr& expr) {
   return call(callee, arguments);
 }
 
-// In a chain of filters on a block, the first one has no expression to work on but the block's text.
+// In a chain of filters on a block, the first one has no expression to work on but the block's
+// text.
 Value Interpreter::eval_filter(const Expr& expr, const Value* block) {
   const Expr* inner = expr.children[0].get();
-  const Value input = inner == nullptr                                          ? *block
-                      : block != nullptr && inner->type == Expr::Type::kFilter ? eval_filter(*inner, block)
-                                                                               : eval(*inner);
+  const Value input = inner == nullptr ? *block
+                      : block != nullptr && inner->type == Expr::Type::kFilter
+                          ? eval_filter(*inner, block)
+                          : eval(*inner);
   const Arguments arguments = eval_args(*expr.args);
   line_ = expr.line;
   if (expr.filter == nullptr) throw Failure(no_filter_message(expr.text));

@@ -28,10 +28,14 @@ std::string pad(Meter& meter, const FormatSpec& spec, std::string text, char def
     return out;
   };
   switch (spec.align != 0 ? spec.align : default_align) {
-    case '<': return text + filling(missing);
-    case '^': return filling(missing / 2) + text + filling(missing - missing / 2);
-    case '=': return text.substr(0, sign_length) + filling(missing) + text.substr(sign_length);
-    default: return filling(missing) + text;
+    case '<':
+      return text + filling(missing);
+    case '^':
+      return filling(missing / 2) + text + filling(missing - missing / 2);
+    case '=':
+      return text.substr(0, sign_length) + filling(missing) + text.substr(sign_length);
+    default:
+      return filling(missing) + text;
   }
 }
 
@@ -45,11 +49,16 @@ std::string grouped(std::string digits, char separator, size_t group) {
 
 std::string integer_digits(const FormatSpec& spec, uint64_t magnitude) {
   switch (spec.type) {
-    case 'x': return fmt::format("{:x}", magnitude);
-    case 'X': return fmt::format("{:X}", magnitude);
-    case 'o': return fmt::format("{:o}", magnitude);
-    case 'b': return fmt::format("{:b}", magnitude);
-    default: return fmt::to_string(magnitude);
+    case 'x':
+      return fmt::format("{:x}", magnitude);
+    case 'X':
+      return fmt::format("{:X}", magnitude);
+    case 'o':
+      return fmt::format("{:o}", magnitude);
+    case 'b':
+      return fmt::format("{:b}", magnitude);
+    default:
+      return fmt::to_string(magnitude);
   }
 }
 
@@ -131,7 +140,8 @@ FormatSpec parse_format_spec(std::string_view text) {
 }
 
 std::string format_text(Meter& meter, const FormatSpec& spec, std::string_view text) {
-  if (spec.precision >= 0) text = text.substr(0, byte_offset(text, static_cast<size_t>(spec.precision)));
+  if (spec.precision >= 0)
+    text = text.substr(0, byte_offset(text, static_cast<size_t>(spec.precision)));
   return pad(meter, spec, std::string(text), '<');
 }
 
@@ -159,8 +169,8 @@ std::string format_number(Meter& meter, const FormatSpec& given, const Value& nu
   const size_t whole = std::min(digits.find_first_of(".e%"), digits.size());
   if (spec.grouping != 0) {
     const bool thousands = real || spec.type == 0 || spec.type == 'd';
-    digits = grouped(digits.substr(0, whole), spec.grouping, thousands ? 3 : 4) +
-             digits.substr(whole);
+    digits =
+        grouped(digits.substr(0, whole), spec.grouping, thousands ? 3 : 4) + digits.substr(whole);
   }
   const std::string sign = negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
   const std::string head = sign + prefix_of(spec);

@@ -83,12 +83,23 @@ class PercentFormatter {
   void read_flags(FormatSpec& spec) {
     for (;; ++pos_) {
       switch (now()) {
-        case '-': spec.align = '<'; break;
-        case '+': spec.sign = '+'; break;
-        case ' ': spec.sign = spec.sign == '+' ? '+' : ' '; break;
-        case '#': spec.alternate = true; break;
-        case '0': spec.zero = true; break;
-        default: return;
+        case '-':
+          spec.align = '<';
+          break;
+        case '+':
+          spec.sign = '+';
+          break;
+        case ' ':
+          spec.sign = spec.sign == '+' ? '+' : ' ';
+          break;
+        case '#':
+          spec.alternate = true;
+          break;
+        case '0':
+          spec.zero = true;
+          break;
+        default:
+          return;
       }
     }
   }
@@ -129,7 +140,8 @@ class PercentFormatter {
     }
     require_defined(value);
     if (type == 'c') {
-      if (value.is_string() && value.as<Str>().characters == 1) return write_text(spec, value.text());
+      if (value.is_string() && value.as<Str>().characters == 1)
+        return write_text(spec, value.text());
       const int64_t code = require_integer(value);
       if (code < 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
         throw Failure("%c wants the number of a character");
@@ -139,13 +151,15 @@ class PercentFormatter {
       return write_text(spec, text);
     }
     if (!value.is_number()) {
-      throw Failure(fmt::format("%{} format: a number is required, not {}", type, type_name(value)));
+      throw Failure(
+          fmt::format("%{} format: a number is required, not {}", type, type_name(value)));
     }
     const bool decimal = type == 'd' || type == 'i' || type == 'u';
     if (!decimal && (type == 'x' || type == 'X' || type == 'o')) require_integer(value);
     spec.type = decimal ? 'd' : type;
     if (decimal && spec.precision >= 0) throw Failure("a precision of an integer is not supported");
-    const Value number = decimal && value.is(Kind::kFloat) ? integer_from_real(value.as_double()) : value;
+    const Value number =
+        decimal && value.is(Kind::kFloat) ? integer_from_real(value.as_double()) : value;
     out_ += format_number(meter_, spec, number);
   }
 
@@ -260,9 +274,9 @@ class BraceFormatter {
           return c >= '0' && c <= '9';
         });
         size_t at = 0;
-        value = item_of(meter_, value,
-                        number ? Value::integer(read_format_number(key, at))
-                               : meter_.string(std::string(key)));
+        value = item_of(
+            meter_, value,
+            number ? Value::integer(read_format_number(key, at)) : meter_.string(std::string(key)));
         pos = close + 1;
       }
     }
@@ -278,8 +292,7 @@ class BraceFormatter {
       throw Failure(fmt::format("no value for the field '{}' of a format", name));
     }
     size_t pos = 0;
-    const auto index =
-        name.empty() ? next_++ : static_cast<size_t>(read_format_number(name, pos));
+    const auto index = name.empty() ? next_++ : static_cast<size_t>(read_format_number(name, pos));
     if (index >= arguments_.positional.size()) {
       throw Failure(fmt::format("replacement index {} out of range for positional args", index));
     }

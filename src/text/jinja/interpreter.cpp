@@ -145,25 +145,41 @@ Interpreter::Signal Interpreter::run(const Stmt& statement) {
   meter_.step();
   line_ = statement.line;
   switch (statement.type) {
-    case Stmt::Type::kData: write(statement.text); return Signal::kNone;
-    case Stmt::Type::kOutput: write_value(eval(*statement.value)); return Signal::kNone;
-    case Stmt::Type::kIf: return run_if(statement);
-    case Stmt::Type::kFor: return run_for(statement);
-    case Stmt::Type::kSet: run_set(statement); return Signal::kNone;
-    case Stmt::Type::kSetBlock: return run_set_block(statement);
+    case Stmt::Type::kData:
+      write(statement.text);
+      return Signal::kNone;
+    case Stmt::Type::kOutput:
+      write_value(eval(*statement.value));
+      return Signal::kNone;
+    case Stmt::Type::kIf:
+      return run_if(statement);
+    case Stmt::Type::kFor:
+      return run_for(statement);
+    case Stmt::Type::kSet:
+      run_set(statement);
+      return Signal::kNone;
+    case Stmt::Type::kSetBlock:
+      return run_set_block(statement);
     case Stmt::Type::kMacro:
       scope_->set(statement.name, make_macro(statement));
-      keep_if_shared(scope_->find(statement.name)->object(), 0, scope_);
+      keep(scope_);
       return Signal::kNone;
-    case Stmt::Type::kCall: run_call_block(statement); return Signal::kNone;
-    case Stmt::Type::kFilter: return run_filter(statement);
-    case Stmt::Type::kWith: return run_with(statement);
+    case Stmt::Type::kCall:
+      run_call_block(statement);
+      return Signal::kNone;
+    case Stmt::Type::kFilter:
+      return run_filter(statement);
+    case Stmt::Type::kWith:
+      return run_with(statement);
     case Stmt::Type::kGeneration:
       write(call_macro(make_macro(statement).as<MacroObject>(), {}));
       return Signal::kNone;
-    case Stmt::Type::kBreak: return Signal::kBreak;
-    case Stmt::Type::kContinue: return Signal::kContinue;
-    case Stmt::Type::kRefused: throw Failure(statement.text);
+    case Stmt::Type::kBreak:
+      return Signal::kBreak;
+    case Stmt::Type::kContinue:
+      return Signal::kContinue;
+    case Stmt::Type::kRefused:
+      throw Failure(statement.text);
   }
   return Signal::kNone;
 }
@@ -197,8 +213,8 @@ bool Interpreter::accepts(const Stmt& statement, const Value& item, const ScopeP
   return truth(eval(*statement.test));
 }
 
-Interpreter::Signal Interpreter::loop_over(const Stmt& statement, const Value& iterable,
-                                           int depth0, ScopePtr outer) {
+Interpreter::Signal Interpreter::loop_over(const Stmt& statement, const Value& iterable, int depth0,
+                                           ScopePtr outer) {
   const auto loop = std::make_shared<LoopObject>(*this, statement, iterable, depth0, outer);
   const Value loop_value(Kind::kLoop, loop);
   bool completed = false;
@@ -218,7 +234,7 @@ Interpreter::Signal Interpreter::loop_over(const Stmt& statement, const Value& i
   }
   loop->finish();
   if (scope) scope->variables.clear();
-  keep_if_shared(loop, 2, outer);
+  if (loop.use_count() > 2) keep(outer);
   if (completed || !statement.has_otherwise) return Signal::kNone;
   const InScope in_scope(*this, scope_in(outer));
   return run_body(statement.otherwise);
@@ -276,13 +292,11 @@ void Interpreter::run_call_block(const Stmt& statement) {
   line_ = expr.line;
   write_value(call(callee, arguments));
   arguments.named.clear();
-  keep_if_shared(caller.object(), 1, scope_);
+  if (caller.object().use_count() > 1) keep(scope_);
 }
 
 // A macro or loop that somebody put away holds the scope around it, which may hold more such.
-void Interpreter::keep_if_shared(const std::shared_ptr<Object>& object, long own,
-                                 const ScopePtr& scope) {
-  if (object.use_count() <= own) return;
+void Interpreter::keep(const ScopePtr& scope) {
   meter_.keep([scope] { std::exchange(scope->variables, {}); });
 }
 
@@ -290,16 +304,18 @@ void Interpreter::assign(const Expr& target, const Value& value) {
   if (target.type == Expr::Type::kName) return scope_->set(target.name, value);
   if (target.type == Expr::Type::kNamespaceRef) {
     const Value space = look_up(target.name);
-    if (!space.is(Kind::kNamespace)) throw Failure("cannot assign attribute on non-namespace object");
+    if (!space.is(Kind::kNamespace))
+      throw Failure("cannot assign attribute on non-namespace object");
     if (target.text.starts_with('_')) {
-      throw Failure(fmt::format("a namespace does not take the name '{}': it begins with an underscore",
-                                target.text));
+      throw Failure(fmt::format(
+          "a namespace does not take the name '{}': it begins with an underscore", target.text));
     }
     return space.as<Namespace>().set(target.text, value);
   }
   const Values items = items_of(meter_, value);
   if (items.size() != target.children.size()) {
-    throw Failure(fmt::format("{} values to unpack, expected {}", items.size(), target.children.size()));
+    throw Failure(
+        fmt::format("{} values to unpack, expected {}", items.size(), target.children.size()));
   }
   for (size_t i = 0; i < items.size(); ++i) assign(*target.children[i], items[i]);
 }
@@ -330,8 +346,8 @@ void Interpreter::give_parameters(const MacroObject& macro, const Arguments& arg
   const size_t n_given = std::min(n, arguments.positional.size());
   auto named = arguments.named;
   const auto pop = [&](std::string_view name) -> std::optional<Value> {
-    const auto found =
-        std::find_if(named.begin(), named.end(), [&](const auto& entry) { return entry.first == name; });
+    const auto found = std::find_if(named.begin(), named.end(),
+                                    [&](const auto& entry) { return entry.first == name; });
     if (found == named.end()) return {};
     Value value = std::move(found->second);
     named.erase(found);
@@ -360,10 +376,11 @@ void Interpreter::give_parameters(const MacroObject& macro, const Arguments& arg
   }
   const auto& positional = arguments.positional;
   if (parameters.uses_varargs) {
-    scope_->set(*varargs_name_,
-                meter_.tuple({positional.begin() + static_cast<ptrdiff_t>(n_given), positional.end()}));
+    scope_->set(*varargs_name_, meter_.tuple({positional.begin() + static_cast<ptrdiff_t>(n_given),
+                                              positional.end()}));
   } else if (positional.size() > n) {
-    throw Failure(fmt::format("macro '{}' takes not more than {} argument(s)", macro.definition->text, n));
+    throw Failure(
+        fmt::format("macro '{}' takes not more than {} argument(s)", macro.definition->text, n));
   }
   for (const size_t i : missing) {
     const size_t first_default = n - parameters.defaults.size();
@@ -387,9 +404,12 @@ std::string Interpreter::call_macro(const MacroObject& macro, const Arguments& a
 Value Interpreter::call(const Value& callee, const Arguments& arguments) {
   const Nest nest(meter_);
   switch (callee.kind()) {
-    case Kind::kUndefined: fail_undefined(callee);
-    case Kind::kFunction: return call_function(*this, callee.as_int(), arguments);
-    case Kind::kMethod: return call_method(*this, callee.as<Method>(), arguments);
+    case Kind::kUndefined:
+      fail_undefined(callee);
+    case Kind::kFunction:
+      return call_function(*this, callee.as_int(), arguments);
+    case Kind::kMethod:
+      return call_method(*this, callee.as<Method>(), arguments);
     case Kind::kMacro: {
       const Value held = callee;  // the macro may take its own name's place
       return meter_.string(call_macro(held.as<MacroObject>(), arguments));
@@ -402,7 +422,8 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
       auto& joiner = callee.as<Joiner>();
       return std::exchange(joiner.used, true) ? joiner.separator : meter_.string("");
     }
-    default: throw Failure(fmt::format("'{}' object is not callable", type_name(callee)));
+    default:
+      throw Failure(fmt::format("'{}' object is not callable", type_name(callee)));
   }
 }
 
@@ -430,13 +451,16 @@ Value from_json(Meter& meter, const nlohmann::ordered_json& json, int depth) {
     throw LimitFailure(fmt::format("the context is nested more than {} deep", kMaxNesting));
   }
   switch (json.type()) {
-    case Type::boolean: return Value::boolean(json.get<bool>());
-    case Type::number_integer: return Value::integer(json.get<int64_t>());
+    case Type::boolean:
+      return Value::boolean(json.get<bool>());
+    case Type::number_integer:
+      return Value::integer(json.get<int64_t>());
     case Type::number_unsigned: {
       const auto value = json.get<uint64_t>();
       return value > INT64_MAX ? Value::big(value) : Value::integer(static_cast<int64_t>(value));
     }
-    case Type::number_float: return Value::real(json.get<double>());
+    case Type::number_float:
+      return Value::real(json.get<double>());
     case Type::string: {
       const auto& text = json.get_ref<const std::string&>();
       if (!is_utf8(text)) throw Failure("a text of the context is not valid UTF-8");
@@ -456,7 +480,8 @@ Value from_json(Meter& meter, const nlohmann::ordered_json& json, int depth) {
       }
       return meter.finish(std::move(dict));
     }
-    default: return Value::none();
+    default:
+      return Value::none();
   }
 }
 

@@ -1,7 +1,7 @@
 // Runs a parsed template once: walks the tree, keeps the variables, collects the output.
 //
-// One Interpreter serves one render on one thread; the Program is shared. Values hold raw references
-// to their render (loops, macros), so none outlives it.
+// One Interpreter serves one render on one thread; the Program is shared. Values hold raw
+// references to their render (loops, macros), so none outlives it.
 #pragma once
 
 #include <ctime>
@@ -77,7 +77,7 @@ class Interpreter {
   std::string render_loop(const Stmt& statement, const Value& iterable, int depth0, ScopePtr outer);
   bool accepts(const Stmt& statement, const Value& item, const ScopePtr& outer);
 
-  void keep_if_shared(const std::shared_ptr<Object>& object, long own, const ScopePtr& scope);
+  void keep(const ScopePtr& scope);  // emptied when the render ends: something in it may hold it
 
   void assign(const Expr& target, const Value& value);
   Value look_up(Name name);

@@ -192,7 +192,8 @@ Value filter_dictsort(Interpreter& run, const Value& input, const Arguments& arg
     throw Failure(fmt::format("'{} object' has no attribute 'items'", type_name(input)));
   }
   Values pairs;
-  for (const auto& [key, value] : input.as<Dict>().entries) pairs.push_back(meter.tuple({key, value}));
+  for (const auto& [key, value] : input.as<Dict>().entries)
+    pairs.push_back(meter.tuple({key, value}));
   std::vector<AttributePath> paths;
   paths.emplace_back(meter, Value::integer(by == "key" ? 0 : 1));
   sort_by(meter, pairs, paths, args.truth(0, false), args.truth(2, false));
@@ -284,7 +285,7 @@ Value filter_batch(Interpreter& run, const Value& input, const Arguments& argume
   Meter& meter = run.meter();
   const Value fill = args.value(1, Value::none());
   return generate(run, [&](Values& batches) {
-    const int64_t size = args[0].is_number() ? args[0].as_int() : -1;
+    const int64_t size = require_integer(args[0]);
     Values batch;
     for_each(run, input, [&](const Value& item) {
       if (static_cast<int64_t>(batch.size()) == size) {
@@ -295,7 +296,8 @@ Value filter_batch(Interpreter& run, const Value& input, const Arguments& argume
     if (batch.empty()) return;
     while (!fill.is_none() && static_cast<int64_t>(batch.size()) < size) {
       meter.step();
-      if (batch.size() > static_cast<size_t>(kMaxRange)) throw LimitFailure("batch: too many items");
+      if (batch.size() > static_cast<size_t>(kMaxRange))
+        throw LimitFailure("batch: too many items");
       batch.push_back(fill);
     }
     batches.push_back(meter.list(std::move(batch)));
@@ -391,30 +393,14 @@ Value filter_rejectattr(Interpreter& run, const Value& input, const Arguments& a
 }
 
 constexpr Filter kFilters[] = {
-    {"attr", filter_attr},
-    {"batch", filter_batch},
-    {"count", filter_length},
-    {"d", filter_default},
-    {"default", filter_default},
-    {"dictsort", filter_dictsort},
-    {"first", filter_first},
-    {"groupby", filter_groupby},
-    {"items", filter_items},
-    {"join", filter_join},
-    {"last", filter_last},
-    {"length", filter_length},
-    {"list", filter_list},
-    {"map", filter_map},
-    {"max", filter_max},
-    {"min", filter_min},
-    {"reject", filter_reject},
-    {"rejectattr", filter_rejectattr},
-    {"reverse", filter_reverse},
-    {"select", filter_select},
-    {"selectattr", filter_selectattr},
-    {"slice", filter_slice},
-    {"sort", filter_sort},
-    {"sum", filter_sum},
+    {"attr", filter_attr},       {"batch", filter_batch},     {"count", filter_length},
+    {"d", filter_default},       {"default", filter_default}, {"dictsort", filter_dictsort},
+    {"first", filter_first},     {"groupby", filter_groupby}, {"items", filter_items},
+    {"join", filter_join},       {"last", filter_last},       {"length", filter_length},
+    {"list", filter_list},       {"map", filter_map},         {"max", filter_max},
+    {"min", filter_min},         {"reject", filter_reject},   {"rejectattr", filter_rejectattr},
+    {"reverse", filter_reverse}, {"select", filter_select},   {"selectattr", filter_selectattr},
+    {"slice", filter_slice},     {"sort", filter_sort},       {"sum", filter_sum},
     {"unique", filter_unique},
 };
 
@@ -432,8 +418,9 @@ AttributePath::AttributePath(Meter& meter, const Value& attribute) {
   while (true) {
     const size_t dot = std::min(rest.find('.'), rest.size());
     const std::string_view part = rest.substr(0, dot);
-    const bool digits = !part.empty() && part.size() < 18 &&
-                        std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits =
+        !part.empty() && part.size() < 18 &&
+        std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
     parts_.push_back(digits ? *parse_number(part, false) : meter.string(std::string(part)));
     if (dot == rest.size()) break;
     rest = rest.substr(dot + 1);
@@ -459,7 +446,8 @@ const Filter* find_filter(std::string_view name) {
 
 std::string no_filter_message(std::string_view name) {
   for (const std::string_view refused : {"pprint", "random", "striptags", "urlize", "wordwrap"}) {
-    if (name == refused) return fmt::format("the filter '{}' is not supported in chat templates", name);
+    if (name == refused)
+      return fmt::format("the filter '{}' is not supported in chat templates", name);
   }
   return fmt::format("no filter named '{}' found", name);
 }

@@ -58,7 +58,8 @@ Value filter_title(Interpreter& run, const Value& input, const Arguments& argume
     word.clear();
   };
   for (const char32_t c : to_characters(text.text())) {
-    const bool between = is_space(c) || c == U'-' || c == U'(' || c == U'{' || c == U'[' || c == U'<';
+    const bool between =
+        is_space(c) || c == U'-' || c == U'(' || c == U'{' || c == U'[' || c == U'<';
     if (between) finish_word();
     append_utf8(between ? out : word, c);
   }
@@ -108,7 +109,8 @@ Value filter_format(Interpreter& run, const Value& input, const Arguments& argum
     throw Failure("format: positional and keyword arguments at the same time");
   }
   const Value text = soft_string(meter, input);
-  if (arguments.named.empty()) return format_percent(meter, text, meter.tuple(arguments.positional));
+  if (arguments.named.empty())
+    return format_percent(meter, text, meter.tuple(arguments.positional));
   auto dict = meter.dict();
   for (const auto& [name, value] : arguments.named) dict->set(meter, meter.string(name), value);
   return format_percent(meter, text, meter.finish(std::move(dict)));
@@ -118,9 +120,8 @@ Value filter_indent(Interpreter& run, const Value& input, const Arguments& argum
   const Bound args("indent", arguments, {"width", "first", "blank"});
   Meter& meter = run.meter();
   const std::string text = require_text(input, "indent") + "\n";
-  const std::string indent = args.has(0) && args[0].is_string()
-                                 ? args[0].text()
-                                 : padding(meter, " ", args.integer(0, 4));
+  const std::string indent =
+      args.has(0) && args[0].is_string() ? args[0].text() : padding(meter, " ", args.integer(0, 4));
   const bool blank = args.truth(2, false);
   std::string out = args.truth(1, false) ? indent : "";
   bool first = true;
@@ -184,7 +185,8 @@ Value filter_urlencode(Interpreter& run, const Value& input, const Arguments& ar
   if (input.is_string() || !is_iterable(input)) return run.text(quote_url(meter, input, false));
   Values pairs;
   if (input.is(Kind::kDict)) {
-    for (const auto& [key, value] : input.as<Dict>().entries) pairs.push_back(meter.tuple({key, value}));
+    for (const auto& [key, value] : input.as<Dict>().entries)
+      pairs.push_back(meter.tuple({key, value}));
   } else {
     pairs = items_of(meter, input);
   }
@@ -271,7 +273,8 @@ Value filter_float(Interpreter&, const Value& input, const Arguments& arguments)
 Value filter_abs(Interpreter&, const Value& input, const Arguments& arguments) {
   const Bound args("abs", arguments, {});
   require_defined(input);
-  if (!input.is_number()) throw Failure(fmt::format("bad operand type for abs(): '{}'", type_name(input)));
+  if (!input.is_number())
+    throw Failure(fmt::format("bad operand type for abs(): '{}'", type_name(input)));
   return absolute(input);
 }
 
@@ -282,7 +285,8 @@ Value filter_round(Interpreter&, const Value& input, const Arguments& arguments)
   if (method != "common" && method != "ceil" && method != "floor") {
     throw Failure("round: method must be common, ceil or floor");
   }
-  if (!input.is_number()) throw Failure(fmt::format("round wants a number, not '{}'", type_name(input)));
+  if (!input.is_number())
+    throw Failure(fmt::format("round wants a number, not '{}'", type_name(input)));
   const int64_t precision = args.integer(0, 0);
   if (method == "common") return round_number(input, precision);
   const Value unit = calculate(Op::kPow, Value::integer(10), Value::integer(precision));
