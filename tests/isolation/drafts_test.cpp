@@ -195,7 +195,7 @@ TEST_P(Drafts, EveryPatternFromEveryPlaceInABlock) {
     Bench bench(GetParam(), isa, options(2));
     std::mt19937 random(3);
     const bool all = in_full(GetParam(), isa);
-    for (int64_t length = 12; length < 28; length += all ? 1 : 3) {
+    for (int64_t length = 12; length < 28; length += all ? 1 : 5) {
       Loop base(bench.engine, timeline(0, length + 1));
       prefill(bench.engine, base);
       for (int drafts = 1; drafts <= 4; ++drafts) {

@@ -63,8 +63,8 @@ TEST_P(Rewinds, By1To16FromEveryPlaceInABlock) {
       }
     };
     walk(bench.engine, solo, 1, 35, by_each);
-    walk(bench.engine, solo, 60, 70, by_each);
-    if (!kSmall) walk(bench.engine, solo, 255, 258, by_each);
+    walk(bench.engine, solo, 63, step == 1 ? 70 : 66, by_each);
+    if (step == 1) walk(bench.engine, solo, 256, 258, by_each);
   }
 }
 

@@ -263,7 +263,7 @@ void append_utf8(std::string& out, char32_t c) {
     return;
   }
   const int rest = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-  out += static_cast<char>((0xF00u >> rest & 0xFFu) | c >> 6 * rest);
+  out += static_cast<char>((0xFF00u >> (rest + 1) & 0xFFu) | c >> 6 * rest);
   for (int i = rest - 1; i >= 0; --i) out += static_cast<char>(0x80u | (c >> 6 * i & 0x3Fu));
 }
 

@@ -39,7 +39,8 @@ std::string describe(const Token& token) {
 
 class Parser : public ExpressionParser {
  public:
-  using ExpressionParser::ExpressionParser;
+  Parser(std::string_view title, std::vector<Token> tokens)
+      : ExpressionParser(title, std::move(tokens)) {}
 
   Program run() {
     Program program;

@@ -298,7 +298,6 @@ Value all_are(const Call& call) {
 }
 
 bool is_alnum(char32_t c) { return is_alpha(c) || is_numeric(c); }
-bool is_ascii(char32_t c) { return c < 0x80; }
 
 Value do_is_case(const Call& call) {
   const Bound args(call.name, call.arguments, {});
