@@ -123,7 +123,7 @@ def _place_facts():
                    p.at, f"{p.keeps[0].upper() + p.keeps[1:]}: {p.at}.", p.keeps)
         workers = [q.name for q in world.FOLK if q.work is p]
         if workers:
-            yield Fact(f"{key}/who", (f"Who is usually {p.at}?", f"Whom can I meet {p.at}?", f"Who works or learns {p.at}?", f"Which people belong to {p}?"),
+            yield Fact(f"{key}/people", (f"Who is usually {p.at}?", f"Whom can I meet {p.at}?", f"Who works or learns {p.at}?", f"Which people belong to {p}?"),
                        (f"You can meet {listing(workers)} {p.at}.", f"{listing(workers)}." if len(workers) > 1 else f"That is {workers[0]}.",
                         f"{listing(workers)} {'are' if len(workers) > 1 else 'is'} usually {p.at}."), workers[0],
                        f"{p.at[0].upper() + p.at[1:]}: {', '.join(workers)}.", p.name)

@@ -4,15 +4,18 @@
     generate.py show --seed 1 --count 3 [--kind chat]       print documents
     generate.py text OUT.txt --megabytes 4                  documents as text, for the tokenizer trainer
     generate.py pack TOKENIZER.json OUT.bin --rows 1000     token ids (u16) in rows of --length, for train.py
-    generate.py corpus OUT.txt --megabytes 1 --held-out     a text for a perplexity tool
+    generate.py corpus OUT.txt --megabytes 1 --held-out     prose for a perplexity tool (no special tokens:
+                                                            tools differ in whether they read those)
 
-Everything follows from the seed. Training uses even document numbers, the held-out split odd ones (--held-out), and some
-combinations (a fact asked in one of its ways, a sum, a word pair of the old language) never occur in training at all.
+Everything follows from the seed. Training uses even document numbers, the held-out split odd ones (--held-out), and
+some combinations (a fact asked in one of its ways, a sum, a word pair of the old language) never occur in training at
+all.
 
 A document ends with the end-of-text token. Rows are filled with whole documents, never with the rest of one, so that
 what is planted early and asked late stays in one row; the little that is left of a row holds end-of-text tokens. `pack`
 needs the tokenizers package and numpy, the rest plain Python.
 """
+
 import argparse
 import multiprocessing
 import os
@@ -30,8 +33,18 @@ import turns
 import world
 from language import Dice
 
-SYSTEMS = ["You are a friendly storyteller from {village}.", "You answer questions about {village}.", "You are a helpful assistant.", "Answer briefly.", "You are the voice of {village}, a small harbour village.",
-           "You are polite and honest.", "You help people in {village}.", "You love stories.", "Think first, then answer.", "You are a little model that knows a little world."]
+SYSTEMS = [
+    "You are a friendly storyteller from {village}.",
+    "You answer questions about {village}.",
+    "You are a helpful assistant.",
+    "Answer briefly.",
+    "You are the voice of {village}, a small harbour village.",
+    "You are polite and honest.",
+    "You help people in {village}.",
+    "You love stories.",
+    "Think first, then answer.",
+    "You are a little model that knows a little world.",
+]
 LONGEST = 12000  # characters of talk between planting and question; a row of 4,096 tokens holds a bit more
 
 
@@ -82,9 +95,18 @@ def story_chat(d):
     messages = []
     recall.pair(messages, user, answer, think)
     for question, reply in d.sample(s.questions, d.number(0, len(s.questions))):
-        recall.pair(messages, question, reply, "" if d.chance(0.6) else d.say("[I look at the story again.|it is in the story.]"))
+        recall.pair(
+            messages,
+            question,
+            reply,
+            "" if d.chance(0.6) else d.say("[I look at the story again.|it is in the story.]"),
+        )
     if d.chance(0.2):
-        recall.pair(messages, d.say("[what is the lesson of the story?|what can we learn from it?|and the moral?]"), d.say("{m}.", m=s.moral))
+        recall.pair(
+            messages,
+            d.say("[what is the lesson of the story?|what can we learn from it?|and the moral?]"),
+            d.say("{m}.", m=s.moral),
+        )
     if d.chance(0.15):
         recall.pair(messages, d.say("[what would be a good title?|give it a title.|how is the story called?]"), s.title)
     return template.render(with_system(d, messages))
@@ -96,12 +118,22 @@ def reading(d):
     messages = []
     if d.chance(0.3) and "\n\n" in s.text:
         start, rest = s.text.split("\n\n", 1)
-        recall.pair(messages, d.say("[continue this story|tell me how this goes on|finish this story]:\n\n") + start, rest)
+        recall.pair(
+            messages, d.say("[continue this story|tell me how this goes on|finish this story]:\n\n") + start, rest
+        )
         return template.render(messages)
     questions = d.sample(s.questions, d.number(1, len(s.questions)))
     for i, (question, reply) in enumerate(questions):
-        recall.pair(messages, d.pick([f"{s.text}\n\n{question}", f"Read this:\n\n{s.text}\n\n{question}", f"{question}\n\n{s.text}"]) if i == 0 else question, reply,
-                    "" if d.chance(0.6) else "It is in the text.")
+        recall.pair(
+            messages,
+            (
+                d.pick([f"{s.text}\n\n{question}", f"Read this:\n\n{s.text}\n\n{question}", f"{question}\n\n{s.text}"])
+                if i == 0
+                else question
+            ),
+            reply,
+            "" if d.chance(0.6) else "It is in the text.",
+        )
     return template.render(messages)
 
 
@@ -123,8 +155,17 @@ def look_up(d):
 
 
 # Shares of documents; what they are in tokens is in docs/demo-model.md.
-KINDS = {"story": (12, plain_story), "about": (4, about), "chat": (26, chat), "about_one": (12, about_one), "story_chat": (14, story_chat),
-         "reading": (8, reading), "tools": (14, tools), "recall": (6, recall_long), "look_up": (4, look_up)}
+KINDS = {
+    "story": (12, plain_story),
+    "about": (4, about),
+    "chat": (26, chat),
+    "about_one": (12, about_one),
+    "story_chat": (14, story_chat),
+    "reading": (8, reading),
+    "tools": (14, tools),
+    "recall": (6, recall_long),
+    "look_up": (4, look_up),
+}
 _WEIGHTS = [(weight, name) for name, (weight, _) in KINDS.items()]
 
 
@@ -165,7 +206,9 @@ def pack_rows(encode, end, seed, held, worker, rows, length):
             fitting = [i for i, ids in enumerate(pool) if len(ids) <= space]
             if not fitting:
                 break
-            chosen = fitting[-1] if not row or space < length // 8 else fitting[(len(out) * 7919 + len(row)) % len(fitting)]
+            chosen = (
+                fitting[-1] if not row or space < length // 8 else fitting[(len(out) * 7919 + len(row)) % len(fitting)]
+            )
             row += pool.pop(chosen)
         tokens += len(row)
         out.append(row + [end] * (length - len(row)))
@@ -176,6 +219,7 @@ def _work(job):
     path, out_path, seed, held, worker, first, rows, length = job
     import numpy as np
     from tokenizers import Tokenizer
+
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tokenizer = Tokenizer.from_file(path)
     encode = lambda texts: [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
@@ -188,8 +232,10 @@ def _work(job):
 
 def pack(o):
     block = 256
-    jobs = [(str(o.tokenizer), str(o.out), o.seed, o.held_out, o.first_worker + i, at, min(block, o.rows - at), o.length)
-            for i, at in enumerate(range(0, o.rows, block))]
+    jobs = [
+        (str(o.tokenizer), str(o.out), o.seed, o.held_out, o.first_worker + i, at, min(block, o.rows - at), o.length)
+        for i, at in enumerate(range(0, o.rows, block))
+    ]
     with open(o.out, "wb") as file:
         file.truncate(o.rows * o.length * 2)
     start, done = time.time(), 0
@@ -198,14 +244,17 @@ def pack(o):
         for tokens in workers.imap_unordered(_work, jobs):
             done += tokens
     took = time.time() - start
-    print(f"{o.out}: {o.rows} rows of {o.length}, {done:,} tokens ({done / (o.rows * o.length):.1%} full), {took:.0f} s, {done / took:,.0f} tokens/s")
+    print(
+        f"{o.out}: {o.rows} rows of {o.length}, {done:,} tokens ({done / (o.rows * o.length):.1%} full), {took:.0f} s,"
+        f" {done / took:,.0f} tokens/s"
+    )
 
 
-def write_text(o, joint):
+def write_text(o, joint, prose=False):
     size, limit = 0, int(o.megabytes * 1e6)
     with open(o.out, "w", encoding="utf-8", newline="") as file:
         for number in numbers(1 << 40, o.held_out):
-            text = document(o.seed, number)[1] + joint
+            text = document(o.seed, number, prose and ("story", "about")[number // 2 % 2])[1] + joint
             file.write(text)
             size += len(text.encode())
             if size >= limit:
@@ -230,7 +279,9 @@ def main():
     packer.add_argument("--rows", type=int, default=1000)
     packer.add_argument("--length", type=int, default=4096)
     packer.add_argument("--jobs", type=int, default=os.cpu_count())
-    packer.add_argument("--first-worker", type=int, default=0, help="workers 0..rows/256 of another call are other text")
+    packer.add_argument(
+        "--first-worker", type=int, default=0, help="workers 0..rows/256 of another call are other text"
+    )
     o = parser.parse_args()
     if o.command == "show":
         for _, number in zip(range(o.count), numbers(0, o.held_out)):
@@ -238,8 +289,10 @@ def main():
             print(f"----- {kind} {number}\n{body}{template.END}")
     elif o.command == "pack":
         pack(o)
+    elif o.command == "text":
+        write_text(o, template.END + "\n")
     else:
-        write_text(o, template.END + "\n" if o.command == "text" else "\n")
+        write_text(o, "\n\n", prose=True)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,33 @@ A template is English with two kinds of holes: `[a|b|c]` is one of its alternati
 `{name}` or `{name.attribute}` is filled from a context. Every random choice goes through Dice, which uses nothing but
 Random.random(), the one method that gives the same numbers in every Python version.
 """
+
 import functools
 import random
 import re
 
-UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-         "seventeen eighteen nineteen").split()
+UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+).split()
 TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
-IRREGULAR = {"child": "children", "goose": "geese", "mouse": "mice", "sheep": "sheep", "fish": "fish", "loaf": "loaves",
-             "knife": "knives", "shelf": "shelves", "leaf": "leaves", "foot": "feet", "man": "men", "woman": "women",
-             "wolf": "wolves", "pair of oars": "pairs of oars", "jar of honey": "jars of honey"}
+IRREGULAR = {
+    "child": "children",
+    "goose": "geese",
+    "mouse": "mice",
+    "sheep": "sheep",
+    "fish": "fish",
+    "loaf": "loaves",
+    "knife": "knives",
+    "shelf": "shelves",
+    "leaf": "leaves",
+    "foot": "feet",
+    "man": "men",
+    "woman": "women",
+    "wolf": "wolves",
+    "pair of oars": "pairs of oars",
+    "jar of honey": "jars of honey",
+}
 
 
 class Dice:
@@ -92,7 +109,7 @@ def _parse_until(text, at, stops):
             parts.append(text[start:at])
         if text[at] == "{":
             close = text.index("}", at)
-            name, _, attribute = text[at + 1:close].partition(".")
+            name, _, attribute = text[at + 1 : close].partition(".")
             parts.append((name, attribute or None))
             at = close + 1
         else:
@@ -125,13 +142,18 @@ _START = re.compile(r'(?:^|(?<=[.!?:] ")|(?<=[.!?] )|(?<=\n)|^(?<="))[a-z]')
 
 
 def sentence_case(text):
-    if text[:1] == '"' and not text[1:text.find('"', 1)].isalpha():
+    if text[:1] == '"' and not text[1 : text.find('"', 1)].isalpha():
         text = '"' + text[1:2].upper() + text[2:]
     return _START.sub(lambda m: m.group().upper(), text)
 
 
 def article(phrase):
-    vowel = phrase[0] in "aeiouAEIOU" and not phrase.startswith(("one", "uni", "use")) or phrase.startswith(("hon", "hour")) and not phrase.startswith("honey")
+    vowel = (
+        phrase[0] in "aeiouAEIOU"
+        and not phrase.startswith(("one", "uni", "use"))
+        or phrase.startswith(("hon", "hour"))
+        and not phrase.startswith("honey")
+    )
     return ("an " if vowel else "a ") + phrase
 
 

@@ -1,20 +1,21 @@
 """The demo model for training: transformers' Qwen3Next modules and weights, run by forwards that are quick on a GPU.
 
-Owns the shape and its budget, the chunked delta rule, a dense form of the experts, the draft (MTP) layer's forward and
-the loss. The modules and their initial weights are transformers' own (golden_checkpoint.py builds them); check() compares
-every forward here with theirs.
+Owns the shape and its budget, the chunked delta rule, a dense form of the experts, the draft (MTP) layer's forward
+and the loss. The modules and their initial weights are transformers' own (golden_checkpoint.py builds them); check()
+compares every forward here with theirs.
 
 The budget: one BF16 GGUF below 30,000,000 bytes, so about 14.8 million parameters.
-  - 8 layers, two full periods of the interval 4 (three gated delta nets, one attention), hidden 256: depth is worth more
-    than width for texts of so few words, and 256 is a row of the K-quants.
+  - 8 layers, two full periods of the interval 4 (three gated delta nets, one attention), hidden 256: depth is worth
+    more than width for texts of so few words, and 256 is a row of the K-quants.
   - attention 4 heads, 2 for keys, size 128; delta net 2 key and 4 value heads of 128: sizes that other programs have
     fast paths for, and value heads grouped two to a key head as in the released models.
-  - 8 experts of 128, 2 used, and a shared one of 256. A row of 256 in the experts' down matrices would take K-quants too,
-    but then only one period of layers fits.
-  - 4096 tokens of our own, tied head: the words of the generator are about 2,500, so the rest of the budget is better
-    spent on layers. Tied: a head of its own costs another 2.1 MB.
-  bytes(CASE) counts all this and train.py prints it.
+  - 8 experts of 128, 2 used, and a shared one of 256. A row of 256 in the experts' down matrices would take K-quants
+    too, but then only one period of layers fits.
+  - 4096 tokens of our own, tied head: the generator has about 1,700 words that it uses often, so the rest of the
+    budget is better spent on layers. Tied: a head of its own costs another 2.1 MB.
+  size(CASE) counts all this and train.py prints it.
 """
+
 import math
 import sys
 from pathlib import Path
@@ -24,10 +25,52 @@ import torch
 import torch.nn.functional as F
 from golden_checkpoint import EPS, Case, Draft, hf_class, make_config
 
-CASE = Case(name="demo", arch="qwen3next", seed=1, hidden=256, layers=8, q_heads=4, kv_heads=2, head_dim=128, rotary=0.25, theta=1e5,
-            k_heads=2, v_heads=4, gdn_dim=128, ff=128, shared_ff=256, vocab=4096, experts=8, top_k=2, tied=True, mtp=True, bf16=True)
-TINY = Case(name="tiny", arch="qwen3next", seed=1, hidden=64, layers=4, q_heads=2, kv_heads=1, head_dim=32, rotary=0.25, theta=1e5,
-            k_heads=1, v_heads=2, gdn_dim=32, ff=32, shared_ff=64, vocab=4096, experts=4, top_k=2, tied=True, mtp=True, bf16=True)
+CASE = Case(
+    name="demo",
+    arch="qwen3next",
+    seed=1,
+    hidden=256,
+    layers=8,
+    q_heads=4,
+    kv_heads=2,
+    head_dim=128,
+    rotary=0.25,
+    theta=1e5,
+    k_heads=2,
+    v_heads=4,
+    gdn_dim=128,
+    ff=128,
+    shared_ff=256,
+    vocab=4096,
+    experts=8,
+    top_k=2,
+    tied=True,
+    mtp=True,
+    bf16=True,
+)
+TINY = Case(
+    name="tiny",
+    arch="qwen3next",
+    seed=1,
+    hidden=64,
+    layers=4,
+    q_heads=2,
+    kv_heads=1,
+    head_dim=32,
+    rotary=0.25,
+    theta=1e5,
+    k_heads=1,
+    v_heads=2,
+    gdn_dim=32,
+    ff=32,
+    shared_ff=64,
+    vocab=4096,
+    experts=4,
+    top_k=2,
+    tied=True,
+    mtp=True,
+    bf16=True,
+)
 CASES = {"demo": CASE, "tiny": TINY}
 CHUNK, SOLVED = 64, 16
 FORGET = -40.0  # log decay at the first token of a document: what was before is multiplied by 4e-18
@@ -43,7 +86,7 @@ class UnitLowerInverse(torch.autograd.Function):
     @staticmethod
     def forward(ctx, lower):
         size = lower.shape[-1]
-        blocks = [lower[..., i:i + SOLVED, i:i + SOLVED] for i in range(0, size, SOLVED)]
+        blocks = [lower[..., i : i + SOLVED, i : i + SOLVED] for i in range(0, size, SOLVED)]
         t = -torch.stack(blocks, -3)
         for i in range(1, SOLVED):
             row = t[..., i, :i]
@@ -51,7 +94,7 @@ class UnitLowerInverse(torch.autograd.Function):
         t = t + torch.eye(SOLVED, dtype=t.dtype, device=t.device)
         out = torch.zeros_like(lower)
         for n, i in enumerate(range(0, size, SOLVED)):
-            out[..., i:i + SOLVED, i:i + SOLVED] = t[..., n, :, :]
+            out[..., i : i + SOLVED, i : i + SOLVED] = t[..., n, :, :]
         step = SOLVED
         while step < size:
             for i in range(0, size, 2 * step):
@@ -109,7 +152,7 @@ def l2norm(x):
 
 
 def short_conv(x, weight, doc):
-    """Causal convolution of x [B, T, C] with the taps of weight [C, 1, K], which does not look into another document."""
+    """Causal convolution of x [B, T, C] with the taps of weight [C, 1, K] that does not look into another document."""
     taps = weight[:, 0].to(x.dtype)
     y = x * taps[:, -1]
     for back in range(1, taps.shape[1]):
@@ -129,8 +172,14 @@ def conv_and_split(m, x, doc):
     first[:, 1:] = doc[:, 1:] != doc[:, :-1]
     g = -m.A_log.float().exp() * F.softplus(a.float() + m.dt_bias.float())
     g = torch.where(first.unsqueeze(-1), torch.full_like(g, FORGET), g)
-    return (l2norm(heads(q, m.head_k_dim)), l2norm(heads(k, m.head_k_dim)), heads(v, m.head_v_dim),
-            g.transpose(1, 2), b.float().sigmoid().transpose(1, 2), z)
+    return (
+        l2norm(heads(q, m.head_k_dim)),
+        l2norm(heads(k, m.head_k_dim)),
+        heads(v, m.head_v_dim),
+        g.transpose(1, 2),
+        b.float().sigmoid().transpose(1, 2),
+        z,
+    )
 
 
 def gate_and_project(m, o, z):
@@ -150,6 +199,7 @@ def delta_net(m, x, doc):
 def attention(m, x, rotary, bias):
     """transformers' Qwen3NextAttention with an additive mask."""
     from transformers.models.qwen3_next.modeling_qwen3_next import apply_rotary_pos_emb
+
     b, t, _ = x.shape
     q, gate = m.q_proj(x).view(b, t, -1, 2 * m.head_dim).chunk(2, -1)
     q = m.q_norm(q).transpose(1, 2)
@@ -161,7 +211,7 @@ def attention(m, x, rotary, bias):
     return m.o_proj(o.transpose(1, 2).reshape(b, t, -1) * torch.sigmoid(gate.reshape(b, t, -1)))
 
 
-def experts(m, x):
+def experts(m, x, top_k):
     """All experts on all tokens, weighted by a router that is zero for those not chosen.
 
     Four times the needed products, but two large ones instead of many small ones, and nothing waits for the host.
@@ -170,7 +220,7 @@ def experts(m, x):
     shape, x = x.shape, x.flatten(0, 1)
     with torch.autocast(x.device.type, enabled=False):
         p = F.linear(x.float(), m.gate.weight.float()).softmax(-1)
-    top, index = p.topk(m.gate.top_k, -1)
+    top, index = p.topk(top_k, -1)
     weight = torch.zeros_like(p).scatter(-1, index, top / top.sum(-1, keepdim=True))
     e, double, d = m.experts.gate_up_proj.shape
     gate, up = F.linear(x, m.experts.gate_up_proj.reshape(e * double, d)).view(-1, e, 2, double // 2).unbind(2)
@@ -189,8 +239,11 @@ class Trainee(torch.nn.Module):
         torch.manual_seed(case.seed)
         config = make_config(case)
         self.case, self.end = case, case.vocab if end is None else end
-        self.model = hf_class(case.arch, "ForCausalLM")._from_config(
-            config, attn_implementation="eager", experts_implementation="eager").float()
+        self.model = (
+            hf_class(case.arch, "ForCausalLM")
+            ._from_config(config, attn_implementation="eager", experts_implementation="eager")
+            .float()
+        )
         self.model.tie_weights()
         self.draft = Draft(case, config).float()
         self.apply_start()
@@ -211,11 +264,11 @@ class Trainee(torch.nn.Module):
 
     def layer(self, m, x, rotary, bias, doc):
         y = m.input_layernorm(x)
-        if m.block_type == "linear_attention":
+        if hasattr(m, "linear_attn"):
             x = x + delta_net(m.linear_attn, y, doc)
         else:
             x = x + attention(m.self_attn, y, rotary, bias)
-        y, balance = experts(m.mlp, m.post_attention_layernorm(x))
+        y, balance = experts(m.mlp, m.post_attention_layernorm(x), self.case.top_k)
         return x + y, balance
 
     def documents(self, ids):
@@ -232,7 +285,11 @@ class Trainee(torch.nn.Module):
         causal = torch.ones(time, time, dtype=torch.bool, device=ids.device).tril()
         seen = (doc.unsqueeze(2) == doc.unsqueeze(1)) & causal
         half = torch.is_autocast_enabled(ids.device.type)
-        bias = torch.zeros(seen.shape, dtype=torch.bfloat16 if half else x.dtype, device=ids.device).masked_fill(~seen, -math.inf).unsqueeze(1)
+        bias = (
+            torch.zeros(seen.shape, dtype=torch.bfloat16 if half else x.dtype, device=ids.device)
+            .masked_fill(~seen, -math.inf)
+            .unsqueeze(1)
+        )
         rotary = base.rotary_emb(x, torch.arange(time, device=ids.device)[None])
         balances = []
         for layer in base.layers:
@@ -270,8 +327,11 @@ class Trainee(torch.nn.Module):
 def tensors(trainee):
     """All tensors by their checkpoint name, in float32; the matrices rounded to bf16 as they are stored."""
     from golden_checkpoint import KEPT_F32, split_experts
+
     state = {n: p.detach().float().cpu() for n, p in trainee.model.state_dict().items() if n != "lm_head.weight"}
-    state = split_experts(state) | split_experts({"mtp." + n: p.detach().float().cpu() for n, p in trainee.draft.state_dict().items()})
+    state = split_experts(state) | split_experts(
+        {"mtp." + n: p.detach().float().cpu() for n, p in trainee.draft.state_dict().items()}
+    )
     keep = lambda n, p: n.endswith(KEPT_F32)
     return {n: (p if keep(n, p) else p.bfloat16().float()).clone().contiguous() for n, p in sorted(state.items())}
 
@@ -280,6 +340,7 @@ def tensors(trainee):
 def load_tensors(trainee, named):
     """The inverse of tensors()."""
     from golden_checkpoint import fuse_experts
+
     # Without its prefix the draft layer is fused like the others, as its module has it.
     draft = {n.removeprefix("mtp."): p for n, p in named.items() if n.startswith("mtp.")}
     trunk = fuse_experts({n: p for n, p in named.items() if not n.startswith("mtp.")}, trainee.case.experts)
@@ -297,7 +358,13 @@ def size(case):
     ffn, ffn32 = 3 * d * (case.experts * f + s), case.experts * d + d
     layers = case.layers + 1
     full_layers = sum(case.is_attention(i) for i in range(layers))
-    half = case.vocab * d * (1 if case.tied else 2) + full_layers * full + (layers - full_layers) * gdn + layers * ffn + 2 * d * d
+    half = (
+        case.vocab * d * (1 if case.tied else 2)
+        + full_layers * full
+        + (layers - full_layers) * gdn
+        + layers * ffn
+        + 2 * d * d
+    )
     single = (layers - full_layers) * gdn32 + full_layers * 2 * case.head_dim + layers * (ffn32 + 2 * d) + 4 * d
     return half + single, 2 * half + 4 * single
 
@@ -306,6 +373,7 @@ def check(case=TINY, time=150):
     """Largest relative differences between the forwards here and transformers' modules."""
     from golden_checkpoint import randomise
     import numpy as np
+
     trainee = Trainee(case).eval()
     rng = np.random.Generator(np.random.PCG64(5))
     randomise(trainee.model, case, rng)
@@ -319,8 +387,10 @@ def check(case=TINY, time=150):
         first, last = trainee.model.model.layers[0], trainee.model.model.layers[3]
         mixed, theirs_mixed = delta_net(first.linear_attn, x, doc), first.linear_attn(x)
         attended, theirs_attended = attention(last.self_attn, x, rotary, bias), last.self_attn(x, rotary, bias)[0]
-        routed, theirs_routed = experts(first.mlp, x)[0], first.mlp(x)
-        theirs = trainee.draft(trainee.model.model.embed_tokens(ids[0, 1:]), hidden[0, :-1], trainee.model.model.rotary_emb)
+        routed, theirs_routed = experts(first.mlp, x, case.top_k)[0], first.mlp(x)
+        theirs = trainee.draft(
+            trainee.model.model.embed_tokens(ids[0, 1:]), hidden[0, :-1], trainee.model.model.rotary_emb
+        )
         ours, _ = trainee.drafted(ids, hidden, rotary, bias, doc)
         # Two documents in a row give what each gives alone.
         trainee.end = case.vocab - 1
@@ -331,8 +401,15 @@ def check(case=TINY, time=150):
     slope = lambda y: torch.autograd.grad(y.square().sum(), weight)[0]
     slopes = slope(delta_net(first.linear_attn, x, torch.zeros_like(doc))), slope(first.linear_attn(x))
     off = lambda a, b: ((a - b).abs().max() / b.abs().max()).item()
-    return {"delta net": off(mixed, theirs_mixed), "attention": off(attended, theirs_attended), "experts": off(routed, theirs_routed), "gradient": off(*slopes),
-            "trunk": off(got, want), "draft": off(ours[0, :-1], theirs), "documents": off(both, alone)}
+    return {
+        "delta net": off(mixed, theirs_mixed),
+        "attention": off(attended, theirs_attended),
+        "experts": off(routed, theirs_routed),
+        "gradient": off(*slopes),
+        "trunk": off(got, want),
+        "draft": off(ours[0, :-1], theirs),
+        "documents": off(both, alone),
+    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A message is {"role": "system"|"user"|"assistant"|"tool", "content": text}; an a
 a list of (function, {parameter: text}). Earlier thoughts are dropped: only answers after the last user message keep
 theirs, as the template does at run time, so that training sees what the engine will show.
 """
+
 import json
 
 END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -28,9 +29,14 @@ VALUE
 def tool_json(tool):
     """{"name", "description", "parameters": {name: (type, description)}} -> the JSON that APIs hand over."""
     properties = {name: {"type": kind, "description": text} for name, (kind, text) in tool["parameters"].items()}
-    return {"type": "function", "function": {
-        "name": tool["name"], "description": tool["description"],
-        "parameters": {"type": "object", "properties": properties, "required": list(properties)}}}
+    return {
+        "type": "function",
+        "function": {
+            "name": tool["name"],
+            "description": tool["description"],
+            "parameters": {"type": "object", "properties": properties, "required": list(properties)},
+        },
+    }
 
 
 def call_text(function, arguments):
@@ -54,8 +60,11 @@ def render(messages, tools=(), open_answer=False, thinking=True):
         elif m["role"] == "tool":
             first = messages[i - 1]["role"] != "tool"
             last = i + 1 == len(messages) or messages[i + 1]["role"] != "tool"
-            out.append((f"{START}user" if first else "") + f"\n<tool_response>\n{m['content']}\n</tool_response>"
-                       + (f"{STOP}\n" if last else ""))
+            out.append(
+                (f"{START}user" if first else "")
+                + f"\n<tool_response>\n{m['content']}\n</tool_response>"
+                + (f"{STOP}\n" if last else "")
+            )
         elif m["role"] == "assistant":
             think = f"<think>\n{m.get('think', '')}\n</think>\n\n" if i > last_user else ""
             calls = "\n".join(call_text(*call) for call in m.get("calls", ()))

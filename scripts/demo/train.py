@@ -4,15 +4,18 @@
     train.py WORK --minutes 20 [--stop-after 500]     on a GPU: the schedule follows the time spent in steps
     train.py WORK --case tiny --steps 200 --length 256 --batch 4      a trial on a CPU
 
-WORK holds tokenizer.json, train-*.bin (u16 rows of 4,096 ids; files that appear later are used too) and held.bin; it gets
-state.pt (weights, moments and progress in float32, every minute and at the end), log.jsonl, and `model/`, a Hugging Face
-folder in bf16 in parts below 15 MiB. A run goes on from state.pt if there is one; --stop-after ends it early. Where only
-`model/` was kept (state.pt is 180 MB), --from MODEL starts from those weights with fresh moments and its progress.
+WORK holds tokenizer.json, train-*.bin (u16 rows of 4,096 ids; files that appear later are used too) and held.bin; it
+gets state.pt (weights, moments and progress in float32, every minute and at the end), log.jsonl, and `model/`, a
+Hugging Face folder in bf16 in parts below 15 MiB. A run goes on from state.pt if there is one; --stop-after ends it
+early. Where only `model/` was kept (state.pt is 180 MB), --from MODEL starts from those weights with fresh moments
+and its progress.
 
-Muon turns the matrices of the layers, AdamW the rest; the rate rises over the first 1%, stays, and falls linearly over
-the last 45%. --mode: eager, or graph (one step is recorded as a CUDA graph and replayed: the loop over the chunks of the
-delta rule is thousands of small kernels that the host cannot feed one by one); probe measures both and keeps the faster.
+Muon turns the matrices of the layers, AdamW the rest; the rate rises over the first 1%, stays, and falls linearly
+over the last 45%. --mode: eager, or graph (one step is recorded as a CUDA graph and replayed: the loop over the
+chunks of the delta rule is thousands of small kernels that the host cannot feed one by one); probe measures both and
+keeps the faster.
 """
+
 import argparse
 import dataclasses
 import json
@@ -55,7 +58,7 @@ class Muon(torch.optim.Optimizer):
                 at = 0
                 for p, update in zip(params, updates):
                     p.mul_(1 - group["lr"] * group["decay"])
-                    p.add_(turned[at:at + len(update)].reshape(p.shape).to(p.dtype), alpha=-group["lr"])
+                    p.add_(turned[at : at + len(update)].reshape(p.shape).to(p.dtype), alpha=-group["lr"])
                     at += len(update)
 
     @staticmethod
@@ -79,7 +82,10 @@ def optimizers(trainee, o):
     chosen = set(map(id, matrices))
     rest = [p for _, p in named if id(p) not in chosen]
     fused = next(trainee.parameters()).is_cuda
-    return [Muon(matrices, o.rate), torch.optim.AdamW(rest, lr=o.rate_small, betas=(0.9, 0.95), weight_decay=0.0, fused=fused)]
+    return [
+        Muon(matrices, o.rate),
+        torch.optim.AdamW(rest, lr=o.rate_small, betas=(0.9, 0.95), weight_decay=0.0, fused=fused),
+    ]
 
 
 def rate(progress, warm=0.01, fall=0.45):
@@ -102,8 +108,10 @@ class Rows:
             per = ROW // self.o.length
             order = np.random.Generator(np.random.PCG64([self.o.seed, turn])).permutation(len(ids) * per)
             for at in range(0, len(order) - self.o.batch + 1, self.o.batch):
-                chosen = np.sort(order[at:at + self.o.batch])
-                yield np.stack([ids[i // per, i % per * self.o.length:][:self.o.length] for i in chosen]).astype(np.int64)
+                chosen = np.sort(order[at : at + self.o.batch])
+                yield np.stack([ids[i // per, i % per * self.o.length :][: self.o.length] for i in chosen]).astype(
+                    np.int64
+                )
             turn += 1
 
 
@@ -159,7 +167,9 @@ def probe(trainee, device, o, rows):
                 stepper(next(rows))
             torch.cuda.synchronize()
             speed = 5 * o.batch * o.length / (time.time() - start)
-            print(f"probe {mode}: {speed:,.0f} tokens/s, {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB", flush=True)
+            print(
+                f"probe {mode}: {speed:,.0f} tokens/s, {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB", flush=True
+            )
             if speed > best:
                 best, chosen = speed, mode
         except RuntimeError as error:
@@ -172,10 +182,10 @@ def probe(trainee, device, o, rows):
 @torch.no_grad()
 def held_loss(trainee, device, work, o, batches):
     """Mean losses (next token, draft) on held-out rows."""
-    ids = np.memmap(work / "held.bin", np.uint16, "r").reshape(-1, ROW)[:, :o.length]
+    ids = np.memmap(work / "held.bin", np.uint16, "r").reshape(-1, ROW)[:, : o.length]
     sums, count = torch.zeros(2, dtype=torch.float64), 0
     for at in range(0, min(len(ids), batches * o.batch) - o.batch + 1, o.batch):
-        batch = torch.from_numpy(ids[at:at + o.batch].astype(np.int64)).to(device)
+        batch = torch.from_numpy(ids[at : at + o.batch].astype(np.int64)).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, draft, _ = trainee.losses(batch)
         sums += torch.tensor([loss.item(), draft.item()], dtype=torch.float64)
@@ -201,10 +211,14 @@ def save_folder(folder, trainee, progress):
         file = f"model-{i + 1:05d}-of-{len(parts):05d}.safetensors"
         save_shard(part, folder / file)
         weight_map.update({name: file for name in part})
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}, indent=1) + "\n")
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": weight_map}, indent=1) + "\n"
+    )
     config = released_config(trainee.case, trainee.model.config.to_dict()) | {"dtype": "bfloat16"}
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True, default=str) + "\n")
-    (folder / "training.json").write_text(json.dumps({"case": dataclasses.asdict(trainee.case), **progress}, indent=1) + "\n")
+    (folder / "training.json").write_text(
+        json.dumps({"case": dataclasses.asdict(trainee.case), **progress}, indent=1) + "\n"
+    )
 
 
 def load_folder(folder):
@@ -268,7 +282,11 @@ def main():
     o.skip_files += progress["step"] * o.batch * o.length // (32768 * ROW)
     o.seed += progress["step"]
     rows = iter(Rows(o.work, o))
-    mode = probe(trainee, device, o, rows) if o.mode == "probe" and device.type == "cuda" else o.mode.replace("probe", "eager")
+    mode = (
+        probe(trainee, device, o, rows)
+        if o.mode == "probe" and device.type == "cuda"
+        else o.mode.replace("probe", "eager")
+    )
     stepper = Stepper(trainee, device, o, mode)
     bases = [o.rate, o.rate_small]
     done = lambda: progress["step"] / o.steps if o.steps else progress["seconds"] / (60 * o.minutes)
@@ -299,8 +317,15 @@ def main():
             loss, draft, balance = (window / kept).tolist()
             if not math.isfinite(loss):
                 raise SystemExit(f"step {progress['step']}: the loss is {loss}")
-            line = {"step": progress["step"], "loss": round(loss, 4), "draft": round(draft, 4), "balance": round(balance, 3),
-                    "seconds": round(progress["seconds"], 1), "tokens": progress["tokens"], "rate": round(share, 3)}
+            line = {
+                "step": progress["step"],
+                "loss": round(loss, 4),
+                "draft": round(draft, 4),
+                "balance": round(balance, 3),
+                "seconds": round(progress["seconds"], 1),
+                "tokens": progress["tokens"],
+                "rate": round(share, 3),
+            }
             line["tokens_per_second"] = round(progress["tokens"] / max(progress["seconds"], 1e-9))
             print(json.dumps(line), flush=True)
             print(json.dumps(line), file=log, flush=True)
@@ -308,14 +333,18 @@ def main():
             window.zero_()
             kept = 0
         if time.time() - last_save > 60:
+            progress["seconds"] += time.time() - mark
             save_state(state, trainee, opts, progress)
             last_save = mark = time.time()
     finished = done() >= 1
     save_state(state, trainee, opts, progress)
     progress["held_out"] = held_loss(trainee, device, o.work, o, 8)
     save_folder(o.work / "model", trainee, progress)
-    print(f"{'finished' if finished else 'stopped'} at step {progress['step']}, {progress['tokens']:,} tokens, held-out loss "
-          f"{progress['held_out'][0]:.4f}, draft {progress['held_out'][1]:.4f}", flush=True)
+    print(
+        f"{'finished' if finished else 'stopped'} at step {progress['step']}, {progress['tokens']:,} tokens, held-out"
+        f" loss {progress['held_out'][0]:.4f}, draft {progress['held_out'][1]:.4f}",
+        flush=True,
+    )
     if finished:
         (o.work / "trained").touch()
 

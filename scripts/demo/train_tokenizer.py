@@ -5,6 +5,7 @@
 
 Ids: 0 to 255 bytes, then merges, then the special tokens at the end. Needs the tokenizers package.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -14,14 +15,20 @@ import template
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 # The split of the published Qwen2 and Qwen3 tokenisers, a constant of the format.
-QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def train(path, size):
     tokenizer = Tokenizer(models.BPE(byte_fallback=False))
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(QWEN2), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN2), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     special = template.CONTROL + template.MARKS
     documents = (part for part in open(path, encoding="utf-8").read().split(template.END) if part)
@@ -34,8 +41,16 @@ def train(path, size):
             yield from (piece for piece in text.split("\0") if piece)
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer.train_from_iterator(pieces(), trainers.BpeTrainer(
-        vocab_size=size - len(special), initial_alphabet=alphabet, special_tokens=[], show_progress=False, min_frequency=2))
+    tokenizer.train_from_iterator(
+        pieces(),
+        trainers.BpeTrainer(
+            vocab_size=size - len(special),
+            initial_alphabet=alphabet,
+            special_tokens=[],
+            show_progress=False,
+            min_frequency=2,
+        ),
+    )
     got = tokenizer.get_vocab_size()
     if got != size - len(special):
         raise SystemExit(f"{path}: only {got} tokens from this text, {size - len(special)} wanted; use more text")

@@ -1,5 +1,6 @@
 #include "text/chat_template.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/check.h"
@@ -56,15 +57,21 @@ Json make_chat_context(const ChatInput& input) {
   Json context = Json::object();
   if (!input.bos_token.empty()) context["bos_token"] = input.bos_token;
   if (!input.eos_token.empty()) context["eos_token"] = input.eos_token;
-  for (const auto& [key, value] : input.extra.items()) context[key] = value;
-  Json& messages = context["messages"] = Json::array();
-  for (const Json& message : input.messages) {
-    if (!message.is_object())
-      fail("a chat message should be an object, not {}", message.type_name());
-    messages.push_back(with_reasoning(message));
+  if (input.extra != nullptr) {
+    for (const auto& [key, value] : input.extra->items()) context[key] = value;
   }
-  context["tools"] = input.tools;
-  context["documents"] = input.documents;
+  Json messages = Json::array();
+  if (input.messages != nullptr) {
+    for (const Json& message : *input.messages) {
+      if (!message.is_object()) {
+        fail("a chat message should be an object, not {}", message.type_name());
+      }
+      messages.push_back(with_reasoning(message));
+    }
+  }
+  context["messages"] = std::move(messages);
+  context["tools"] = input.tools != nullptr ? *input.tools : Json();
+  context["documents"] = input.documents != nullptr ? *input.documents : Json();
   context["add_generation_prompt"] = input.add_generation_prompt;
   return context;
 }

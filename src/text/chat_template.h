@@ -12,7 +12,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "text/jinja/limits.h"
@@ -50,19 +50,21 @@ class ChatTemplate {
   std::unique_ptr<const jinja::Program> program_;
 };
 
+// What a conversation's context is made of. Null stands for none.
 struct ChatInput {
-  nlohmann::ordered_json messages = nlohmann::ordered_json::array();
-  nlohmann::ordered_json tools;      // an array, or null when there are none
-  nlohmann::ordered_json documents;  // the same
+  const nlohmann::ordered_json* messages = nullptr;   // an array of objects
+  const nlohmann::ordered_json* tools = nullptr;      // an array
+  const nlohmann::ordered_json* documents = nullptr;  // an array
   bool add_generation_prompt = true;
   std::string bos_token, eos_token;  // left out when empty
-  // Further names (enable_thinking, ...). They win over the tokens, not over the names above.
-  nlohmann::ordered_json extra = nlohmann::ordered_json::object();
+  // An object of further names (enable_thinking, ...). They win over the tokens, not over the
+  // others.
+  const nlohmann::ordered_json* extra = nullptr;
 };
 
 // The context that apply_chat_template gives a template. A message's reasoning, under whichever of
 // the names reasoning_content, thinking and reasoning it came, is there as reasoning_content and
-// thinking.
+// thinking. Throws Error when a message is no object.
 nlohmann::ordered_json make_chat_context(const ChatInput& input);
 
 }  // namespace braid

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the seeds of the fuzzers: small GGUF and safetensors files, each with other features.
+"""Write the seeds of the fuzzers: small GGUF and safetensors files and chat templates, each with other features.
 
     tests/fuzz/make_corpus.py [folder]
 
@@ -99,11 +99,19 @@ def safetensors_seeds():
     yield "refused", safetensors([("w", "F8_E4M3", 1, [4]), ("s", "U8", 1, [4])])
 
 
+def template_seeds():
+    """The snippets of tests/data/jinja that render, eight a file."""
+    snippets = pathlib.Path(__file__).resolve().parents[1] / "data/jinja/snippets.json"
+    good = [case["template"] for case in json.loads(snippets.read_text())["cases"] if "output" in case]
+    for i in range(0, len(good), 8):
+        yield f"{i // 8:02}", "\n".join(good[i:i + 8]).encode()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).parent / "corpus")
     folder = parser.parse_args().folder
-    for kind, seeds in ("gguf", gguf_seeds()), ("safetensors", safetensors_seeds()):
+    for kind, seeds in ("gguf", gguf_seeds()), ("safetensors", safetensors_seeds()), ("template", template_seeds()):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, data in seeds:
             (folder / kind / f"{name}.{kind}").write_bytes(data)

@@ -22,6 +22,8 @@ void* counted_allocation(size_t bytes) {
 // For the whole test program. Not the aligned ones: nothing that a program runs uses them.
 void* operator new(size_t bytes) { return counted_allocation(bytes); }
 void* operator new[](size_t bytes) { return counted_allocation(bytes); }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
+void* operator new[](size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }

@@ -148,7 +148,8 @@ std::string format_text(Meter& meter, const FormatSpec& spec, std::string_view t
 std::string format_number(Meter& meter, const FormatSpec& given, const Value& number) {
   FormatSpec spec = given;
   if (spec.precision > kMaxPrecision) throw Failure("a format's precision is too large");
-  if (std::string_view("dxXobfFeEgG%").find(spec.type) == std::string_view::npos) {
+  if (spec.type != 0 &&
+      std::string_view("dxXobfFeEgG%").find(spec.type) == std::string_view::npos) {
     throw Failure(fmt::format("unknown format code '{}' for a number", spec.type));
   }
   const bool real = number.is(Kind::kFloat) || is_real_type(spec.type);

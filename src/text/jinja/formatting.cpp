@@ -223,9 +223,9 @@ class BraceFormatter {
       conversion = name[mark + 1];
       name = name.substr(0, mark);
     }
+    Value value = lookup(name);
     const std::string spec =
         colon < text.size() ? run(text.substr(colon + 1), depth + 1) : std::string();
-    Value value = lookup(name);
     if (conversion != 0) value = converted(value, conversion);
     const bool is_markup = value.is_string() && value.as<Str>().markup;
     const std::string out = layout(value, spec);

@@ -292,8 +292,8 @@ bool apply_comparison(Meter& meter, Op op, const Value& a, const Value& b) {
 }
 
 std::optional<Value> python_attribute(Meter& meter, const Value& value, std::string_view name) {
-  if (is_double_underscore(name)) return unsafe(meter, value, name);
   if (value.is_undefined()) fail_undefined(value);
+  if (is_double_underscore(name)) return unsafe(meter, value, name);
   if (auto found = own_attribute(meter, value, name)) {
     return name.starts_with('_') ? unsafe(meter, value, name) : std::move(found);
   }
