@@ -376,6 +376,38 @@ text{% set x = 1 %}  ¶  text
 {{ s | upper | lower ~ 'x' }} {{ 1 + 2 | string | length }} {{ -1 | abs }} {{ not 1 | default(0) }} {{ 2 * 3 % 4 }} {{ 1 - 1 - 1 }} {{ 2 - -2 }} {{ 'a' ~ 1 + '1' }} {{ 1 ~ 2 * 3 }} {{ (1, 2) | length }} {{ [1, 2] | first + 1 }} {{ 'a' in 'abc' and 'b' not in 'x' }} {{ 1 == 1 and 2 != 3 }} {{ (not true) == false }} {{ l[-1] ** 2 }} {{ n.__add__ is defined }} {{ (s)[0] }} {{ (l)[1:][0] }} {{ ('%s' % 'a')[0] }} {{ {'a': [1, {'b': 2}]}['a'][1].b }} {{ [[1, 2], [3]][0][1] }} {{ 'x'.join(['a', 'b']).upper() }} {{ s | length > 3 }} {{ s | length - 1 }}
 {{ 9223372036854775807 - 1 }} {{ 4611686018427387904 * 1 }} {{ -9223372036854775807 - 1 }} {{ 2 ** 62 }}
 {{ loop }}|{{ varargs }}|{{ caller }}
+{{ self }}|{{ self.x }}|{{ self['x'] }}|{{ self.x is defined }}|{{ self is defined }}|{{ 'y' if self else 'n' }}|{{ [self] }}|{{ self == self }}{{ self is iterable }}{{ self is sequence }}{{ self is callable }}{{ self is mapping }}{{ self is string }}
+{{ self.x.y }}
+{{ self | tojson }}
+{{ self | length }}
+{{ self | list }}
+{{ self() }}
+{{ self + 1 }}
+{{ self['a'] }}{{ self[0] }}|{{ self | string }}|{{ self ~ 'x' }}|{{ self | default('none') }}|{{ {self: 1} | length }}|{{ (self | attr('x')) is defined }}
+{% for x in self %}{% endfor %}
+{% set self.x = 1 %}
+{% set self.x = 1 %}{{ self }}
+{% set self = 1 %}{{ self }}
+{{ self }}{% set self = 1 %}{{ self }}{% for i in [1] %}{{ self }}{% endfor %}
+{% for self in l %}{{ self }}{% endfor %}{{ self is defined }}
+{% for i in l %}{{ i if loop.first }}{% set self = i %}{{ self }}{% endfor %}{{ self is defined }}
+{% for i in l %}{{ self.x }}{% set self = i %}{{ self }}{% endfor %}{{ self }}
+{% macro m(self) %}{{ self }}{% endmacro %}{{ m(1) }}{{ self is defined }}
+{% macro m() %}{{ self }}{% endmacro %}{{ m() }}
+{% macro m() %}{% set self = 2 %}{{ self }}{% endmacro %}{{ m() }}{{ self is defined }}
+{% if t %}{% set self = 1 %}{% endif %}{{ self }}
+{% if e %}{% set self = 1 %}{% else %}{{ self is defined }}{% endif %}{{ self is defined }}
+{% filter replace('T', self is defined) %}{% set self = 'T' %}{{ self }}{% endfilter %}{{ self is defined }}
+{% with self = 1 %}{{ self }}{% endwith %}{{ self is defined }}
+{% with a = self is defined, self = 1 %}{{ a }}{{ self }}{% endwith %}{{ self is defined }}
+{% set q = self is defined %}{{ q }}{% set self %}{{ self is defined }}{% endset %}{{ self }}
+{% set self = self %}{{ self }}
+{% for i in [1] %}{{ self }}{% endfor %}{% set self = 1 %}{{ self }}{% for i in [1] %}{{ self }}{% endfor %}
+{% macro m() %}{{ self }}{% endmacro %}{{ m() }}{% set self = 1 %}{{ m() }}
+{% if e %}{{ self }}{% endif %}{% set self = 1 %}{{ self }}
+{% call(self) m2(1) %}{% endcall %}
+{{ users | sort(attribute='age,name') | map(attribute='name') | list }} {{ users | sort(true, attribute='age,name') | map(attribute='name') | list }} {{ users[:3] | sort(attribute='city,age') | map(attribute='name') | list }} {{ users[:3] | sort(false, true, 'city,age') | map(attribute='name') | list }}
+{{ users | sort(attribute='city,name') }}
 {{ true.x }}{{ 1 .real }}{{ none.foo }}{{ l.foo }}|{{ 1[0] }}|{{ none[0] }}|{{ none['a'] }}|{{ l[none] }}|{{ d[none] }}|{{ d[[1]] }}|{{ s['upper'] is callable }}|{{ d['keys'] is callable }}|{{ l[1.0] }}|
 {{ [] is sameas [] }} {{ () == () }} {{ [none, true] == [none, 1] }} {{ 1.0 is integer }} {{ 1.0 is number }} {{ d is iterable }} {{ range(3) is iterable }} {{ range(3) is sequence }} {{ l | map('string') is iterable }} {{ (l | map('string')) is sequence }} {{ namespace() is mapping }} {{ namespace() is iterable }}
 {{ ['a', 'b'][false] }} {{ {'true': 1}.true }} {{ {'for': 1}.for }} {{ {'if': 1}['if'] }} {{ {'a-b': 1}['a-b'] }} {{ {'x': none}.x is none }} {{ {'x': none}.x is defined }} {{ {'x': none}.get('x', 1) }} {{ {'x': none}.y | default('q') }}

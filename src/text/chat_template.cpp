@@ -66,7 +66,7 @@ Json make_chat_context(const ChatInput& input) {
       if (!message.is_object()) {
         fail("a chat message should be an object, not {}", message.type_name());
       }
-      messages.push_back(with_reasoning(message));
+      messages.push_back(with_call_arguments(with_reasoning(message), input.call_arguments));
     }
   }
   context["messages"] = std::move(messages);

@@ -15,6 +15,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "text/call_arguments.h"
 #include "text/jinja/limits.h"
 
 namespace braid {
@@ -56,6 +57,9 @@ struct ChatInput {
   const nlohmann::ordered_json* tools = nullptr;      // an array
   const nlohmann::ordered_json* documents = nullptr;  // an array
   bool add_generation_prompt = true;
+  // Of the tool calls in the messages. apply_chat_template hands on what it is given; a caller who
+  // does not choose the messages asks wanted_call_arguments once.
+  CallArguments call_arguments = CallArguments::kAsGiven;
   std::string bos_token, eos_token;  // left out when empty
   // An object of further names (enable_thinking, ...). They win over the tokens, not over the
   // others.

@@ -85,7 +85,7 @@ TEST(ChatTemplate, RendersTheFeatureTemplateAsJinja2) {
 
 TEST(ChatTemplate, RendersChatsAsJinja2) {
   const Json file = Json::parse(read("chats.json"));
-  EXPECT_GE(file["cases"].size(), 60u);
+  EXPECT_GE(file["cases"].size(), 110u);
   for (const Json& test : file["cases"]) {
     SCOPED_TRACE(test["template"].get<std::string>() + ", chat " + test["chat"].dump());
     expect_same(read("templates/" + test["template"].get<std::string>()),
@@ -252,6 +252,21 @@ TEST(ChatContext, ReasoningHasBothItsNames) {
             R"([{"thinking":"r","role":"assistant","reasoning":"r","reasoning_content":"r"},)"
             R"({"thinking":"t","role":"assistant","reasoning_content":"t"},)"
             R"({"thinking":null,"role":"assistant","reasoning_content":"c"},{"role":"user"}])");
+}
+
+// Servers get the arguments of calls as texts: conversation 30 is 25 with texts.
+TEST(ChatContext, CallsWithTextsRenderAsThoseWithObjects) {
+  const Json chats = Json::parse(read("chats.json"))["chats"];
+  ASSERT_NE(chats[25]["messages"], chats[30]["messages"]);
+  for (const std::string name : {"qwen3", "qwen3-coder", "qwen3.5"}) {
+    const ChatTemplate chat = parse(read("templates/" + name + ".jinja"));
+    EXPECT_EQ(wanted_call_arguments(chat), CallArguments::kObjects) << name;
+    ChatInput input;
+    input.messages = &chats[30]["messages"];
+    input.tools = &chats[30]["tools"];
+    input.call_arguments = CallArguments::kObjects;
+    EXPECT_EQ(chat.render(make_chat_context(input)), chat.render(chats[25])) << name;
+  }
 }
 
 TEST(ChatContext, MessagesAreObjects) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -139,6 +140,7 @@ struct Stmt {
 struct Program {
   std::string title;  // in messages
   std::vector<std::string> names;
+  std::optional<Name> self;  // the name `self`, where it is the template itself
   Body root;
 };
 

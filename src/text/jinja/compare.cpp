@@ -119,6 +119,8 @@ std::string_view type_name(const Value& value) {
       return "Cycler";
     case Kind::kJoiner:
       return "Joiner";
+    case Kind::kTemplate:
+      return "TemplateReference";
   }
   return "object";
 }

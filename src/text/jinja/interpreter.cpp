@@ -92,7 +92,9 @@ void Interpreter::give_context(const nlohmann::ordered_json& context) {
   context_.resize(program_.names.size());
   for (size_t i = 0; i < program_.names.size(); ++i) {
     const std::string& name = program_.names[i];
-    if (const auto found = context.find(name); found != context.end()) {
+    if (program_.self && *program_.self == i) {
+      context_[i] = Value::the_template();
+    } else if (const auto found = context.find(name); found != context.end()) {
       context_[i] = from_json(meter_, *found);
     } else if (const int64_t id = find_function(name); id >= 0) {
       context_[i] = Value::function(id);

@@ -49,6 +49,7 @@ class Parser : public ExpressionParser {
     if (!is(TokenType::kEnd)) fail_unexpected();
     refuse_unknown(0);
     program.names = std::move(names_);
+    find_self(program);
     find_unset_names(program);
     return program;
   }

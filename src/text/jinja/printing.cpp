@@ -120,6 +120,9 @@ void append_repr(Meter& meter, std::string& out, const Value& value) {
     case Kind::kLoop:
       out += describe_loop(value);
       break;
+    case Kind::kTemplate:
+      out += "<TemplateReference None>";
+      break;
     case Kind::kFunction:
       out += fmt::format("<function {}>", function_name(value.as_int()));
       break;

@@ -1,5 +1,8 @@
 #include "text/jinja/scopes.h"
 
+#include <algorithm>
+#include <functional>
+#include <initializer_list>
 #include <map>
 #include <set>
 
@@ -147,10 +150,109 @@ void close(const Frame& frame, Body& body) {
   descend(frame, body.block);
 }
 
+enum class First { kNothing, kRead, kSet };
+
+// What is first done with a name, in the order in which the template has it.
+class FirstUse {
+ public:
+  explicit FirstUse(Name name) : name_(name) {}
+
+  First of(const Block& block) const {
+    for (const auto& statement : block) {
+      if (const First first = of(*statement); first != First::kNothing) return first;
+    }
+    return First::kNothing;
+  }
+
+ private:
+  First of(const Expr* expr, First here = First::kRead) const {
+    if (expr == nullptr) return First::kNothing;
+    if (expr->type == Expr::Type::kName && expr->name == name_) return here;
+    for (const ExprPtr& child : expr->children) {
+      if (const First first = of(child.get(), here); first != First::kNothing) return first;
+    }
+    return expr->args ? of(*expr->args) : First::kNothing;
+  }
+
+  First of(const CallArgs& args) const {
+    std::vector<const Expr*> all;
+    for (const ExprPtr& arg : args.positional) all.push_back(arg.get());
+    for (const auto& [key, arg] : args.named) all.push_back(arg.get());
+    all.push_back(args.more_positional.get());
+    all.push_back(args.more_named.get());
+    return of_all(all);
+  }
+
+  First of_all(const std::vector<const Expr*>& exprs) const {
+    for (const Expr* expr : exprs) {
+      if (const First first = of(expr); first != First::kNothing) return first;
+    }
+    return First::kNothing;
+  }
+
+  First of(const Parameters& parameters) const {
+    for (const Name name : parameters.names) {
+      if (name == name_) return First::kSet;
+    }
+    std::vector<const Expr*> defaults;
+    for (const ExprPtr& value : parameters.defaults) defaults.push_back(value.get());
+    return of_all(defaults);
+  }
+
+  First of(const Stmt& statement) const {
+    using Part = std::function<First()>;
+    const bool filter = statement.type == Stmt::Type::kFilter;
+    const Part value = [&] { return of(statement.value.get()); };
+    for (const Part& part : std::initializer_list<Part>{
+             [&] { return of(statement.target.get(), First::kSet); },
+             [&] { return filter ? First::kNothing : value(); },
+             [&] { return of(statement.parameters); },
+             [&] { return of_branches(statement); },
+             [&] { return of_withs(statement); },
+             [&] { return of(statement.body.block); },
+             [&] { return of(statement.otherwise.block); },
+             [&] { return filter ? value() : First::kNothing; },
+             [&] { return of(statement.test.get()); },
+         }) {
+      if (const First first = part(); first != First::kNothing) return first;
+    }
+    return First::kNothing;
+  }
+
+  First of_branches(const Stmt& statement) const {
+    for (const Stmt::Branch& branch : statement.branches) {
+      const First first = of(branch.test.get());
+      if (first != First::kNothing) return first;
+      if (const First inner = of(branch.block); inner != First::kNothing) return inner;
+    }
+    return First::kNothing;
+  }
+
+  First of_withs(const Stmt& statement) const {
+    for (const auto& [target, value] : statement.withs) {
+      if (const First first = of(target.get(), First::kSet); first != First::kNothing) return first;
+    }
+    for (const auto& [target, value] : statement.withs) {
+      if (const First first = of(value.get()); first != First::kNothing) return first;
+    }
+    return First::kNothing;
+  }
+
+  Name name_;
+};
+
 }  // namespace
+
+void find_self(Program& program) {
+  const auto found = std::find(program.names.begin(), program.names.end(), "self");
+  if (found == program.names.end()) return;
+  const auto name = static_cast<Name>(found - program.names.begin());
+  if (FirstUse(name).of(program.root.block) == First::kRead) program.self = name;
+}
 
 void find_unset_names(Program& program) {
   Frame root;
+  if (program.self) root.give(*program.self);
   visit(root, program.root.block);
   close(root, program.root);
 }

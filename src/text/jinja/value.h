@@ -41,6 +41,7 @@ enum class Kind : uint8_t {
   kLoop,
   kCycler,
   kJoiner,
+  kTemplate,  // what `self` is: the template itself, which has no blocks
 };
 
 class Meter;
@@ -62,6 +63,7 @@ class Value {
   Value(Kind kind, std::shared_ptr<Object> object) : kind_(kind), object_(std::move(object)) {}
 
   static Value none() { return Value(Kind::kNone, nullptr); }
+  static Value the_template() { return Value(Kind::kTemplate, nullptr); }
   static Value boolean(bool value) { return Value(Kind::kBool, value ? 1 : 0); }
   static Value integer(int64_t value) { return Value(Kind::kInt, value); }
   static Value big(uint64_t value) { return Value(Kind::kBig, static_cast<int64_t>(value)); }
