@@ -15,6 +15,7 @@ import unicodedata
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 import make_text
+import tokenizer_texts
 
 PATTERNS = {
     "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -89,6 +90,15 @@ def strings(rng):
         yield "".join(parts)
 
 
+def strings_by_class():
+    """A few short ones of each class of tokenizer_texts.py, and what once differed."""
+    yield from ["\uac00\u11a7 \uc5b4\u11a7\u11b5", "\u0e9a\u0eb9\u0eba", "e\u1ac1\u0316\u0301"]
+    for _, text in tokenizer_texts.strings(9, 400):
+        text = text.decode(errors="replace") if isinstance(text, bytes) else text
+        if len(text) <= 100:
+            yield text
+
+
 def trained(pattern):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
@@ -132,7 +142,8 @@ def main():
     for name, pattern in PATTERNS.items():
         tokenizer = trained(pattern)
         rows = {k: json.dumps(v) for k, v in vocabulary(name, tokenizer).items()}
-        cases = [json.dumps(case(tokenizer, text), separators=(",", ":")) for text in strings(random.Random(5))]
+        texts = [*strings(random.Random(5)), *strings_by_class()]
+        cases = [json.dumps(case(tokenizer, text), separators=(",", ":")) for text in texts]
         body = ",\n".join(f'"{k}": {v}' for k, v in rows.items()) + ',\n"cases": [\n' + ",\n".join(cases) + "\n]"
         path = pathlib.Path(args.out) / f"{name}.json"
         path.write_text("{\n" + body + "\n}\n", encoding="ascii")

@@ -1,9 +1,11 @@
 #include "tools/cli.h"
 
 #include "base/check.h"
-#include "tools/peer_options.h"
+#include "tools/command_line.h"
+#include "tools/interrupt.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <new>
@@ -17,15 +19,12 @@ constexpr const char* kFooter =
 3 a mistake in Braid (please report it), 130 stopped with Ctrl-C.
 
 Examples:
+  braid chat
+  braid run -p "The harbour was quiet when"
+  braid doctor
   braid inspect model.gguf
   braid perplexity -m model.gguf -f text.txt
   braid perplexity --help)";
-
-int complain(int code, std::string_view text) {
-  std::fflush(stdout);
-  fmt::print(stderr, "braid: {}\n", text);
-  return code;
-}
 
 // A full disk under `braid inspect > file` shows when the last bytes are written.
 int end_output(int code) {
@@ -34,47 +33,20 @@ int end_output(int code) {
   return code;
 }
 
-// The arguments of the command in the spelling of its options; those before its name as they are.
-struct Spelled {
-  const CLI::App* command = nullptr;  // null: none was named
-  std::vector<std::string> arguments;
-};
-Spelled spell(const CLI::App& app, const std::vector<std::string>& arguments) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const auto named = app.get_subcommands(
-        [&](const CLI::App* command) { return command->get_name() == arguments[i]; });
-    if (named.empty()) continue;
-    const CLI::App* command = named[0];
-    const PeerSpelling own = translate_peer_options(*command, std::span(arguments).subspan(i + 1));
-    for (const std::string& note : own.notes) fmt::print(stderr, "braid: {}\n", note);
-    Spelled spelled{command, {arguments.begin(), arguments.begin() + static_cast<long>(i) + 1}};
-    spelled.arguments.insert(spelled.arguments.end(), own.arguments.begin(), own.arguments.end());
-    return spelled;
-  }
-  return {nullptr, arguments};
-}
-
-// Parses; nothing when there is something to run, an exit code when that is all.
-std::optional<int> parse(CLI::App& app, const std::vector<std::string>& arguments) {
-  const Spelled spelled = spell(app, arguments);
-  const std::string name = spelled.command == nullptr ? "" : spelled.command->get_name();
-  try {
-    app.parse(std::vector<std::string>(spelled.arguments.rbegin(), spelled.arguments.rend()));
-    return std::nullopt;
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", spelled.command == nullptr ? app.help() : spelled.command->help("braid"));
-    return kDone;
-  } catch (const CLI::CallForVersion&) {
-    fmt::print("braid {}\n", BRAID_VERSION);
-    return kDone;
-  } catch (const CLI::ParseError& error) {
-    if (name.empty() && !arguments.empty() && !arguments[0].starts_with('-'))
-      return complain(kUsage, fmt::format("there is no command \"{}\" (braid --help lists them)",
-                                          arguments[0]));
-    return complain(kUsage,
-                    fmt::format("{}{}{} (see braid {}{}--help)", name, name.empty() ? "" : ": ",
-                                error.what(), name, name.empty() ? "" : " "));
-  }
+// What every command has.
+void add_common_options(CLI::App& command, std::string& config) {
+  command.add_option("--config", config, "Configuration file instead of the usual one, or none")
+      ->type_name("FILE")
+      ->group("Settings");
+  command.add_flag("--print-options")
+      ->description("Show each option's value and where it comes from")
+      ->group("Settings");
+  constexpr const char* kHow =
+      R"(Options can be set by variables and by ~/.config/braid/config as well: --threads by
+BRAID_THREADS, or by the line "threads = 8". The command line counts first, then variables, then the
+file.)";
+  const std::string footer = command.get_footer();
+  command.footer(footer.empty() ? kHow : footer + "\n\n" + kHow);
 }
 
 int run(const Command& command) {
@@ -82,6 +54,8 @@ int run(const Command& command) {
     return end_output(command.run());
   } catch (const Error& error) {
     return complain(kFailed, error.what());
+  } catch (const Interrupted&) {
+    return kInterrupted;
   } catch (const std::bad_alloc&) {
     return complain(kFailed, "out of memory");
   } catch (const std::exception& error) {
@@ -92,10 +66,21 @@ int run(const Command& command) {
 
 }  // namespace
 
+Environment process_environment() {
+  Environment environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos)
+      environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
+}
+
 int run_command_line(const std::vector<std::string>& arguments,
-                     std::span<const MakeCommand> commands) {
+                     std::span<const MakeCommand> commands, const Environment& environment) {
   CLI::App app{"Braid: inference for hybrid language models (Qwen3-Next, Qwen3.5)", "braid"};
-  app.set_version_flag("--version", BRAID_VERSION, "Show the version");
+  app.set_version_flag("--version", BRAID_VERSION, "Show the version and how this was built");
   app.set_help_flag("-h,--help", "Show this help");
   app.require_subcommand(0, 1);
   // Who appends to a command line means the later value.
@@ -103,8 +88,15 @@ int run_command_line(const std::vector<std::string>& arguments,
   app.footer(kFooter);
   std::vector<Command> made;
   for (const MakeCommand make : commands) made.push_back(make(app));
+  std::string config;  // read before the parser runs
+  for (const Command& command : made) add_common_options(*command.options, config);
 
-  if (const std::optional<int> code = parse(app, arguments)) return end_output(*code);
+  try {
+    if (const std::optional<int> code = parse_command_line(app, arguments, environment))
+      return end_output(*code);
+  } catch (const Error& error) {
+    return complain(kFailed, error.what());
+  }
   for (const Command& command : made)
     if (command.options->parsed()) return run(command);
   fmt::print("{}", app.help());

@@ -4,9 +4,13 @@
 //
 //   Command perplexity_command(CLI::App& app);
 //
-// Everything around it stands here once: peers' spellings, --help and --version, one line on
-// stderr for an error.
+// Everything around it stands here once: peers' spellings, environment and configuration file,
+// --help and --version, one line on stderr for an error. An option whose type_name is FILE or
+// FOLDER, or lists its values as in "cpu|ref", is completed by the shells that completion.h writes
+// for.
 #pragma once
+
+#include "tools/config_file.h"
 
 #include <CLI/CLI.hpp>
 
@@ -32,13 +36,20 @@ struct Command {
 };
 using MakeCommand = Command (*)(CLI::App& app);
 
+Command chat_command(CLI::App& app);
+Command completion_command(CLI::App& app);
+Command doctor_command(CLI::App& app);
 Command golden_command(CLI::App& app);
 Command inspect_command(CLI::App& app);
 Command perplexity_command(CLI::App& app);
+Command run_command(CLI::App& app);
+Command tokenize_command(CLI::App& app);
 
 // Parses the arguments (without the program's name) and runs the command that they name. Never
-// throws.
+// throws. No variable and no configuration file counts but what `environment` holds or names.
 int run_command_line(const std::vector<std::string>& arguments,
-                     std::span<const MakeCommand> commands);
+                     std::span<const MakeCommand> commands, const Environment& environment = {});
+
+Environment process_environment();
 
 }  // namespace braid

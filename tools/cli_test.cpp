@@ -59,10 +59,14 @@ TEST(CommandLine, HelpAndVersion) {
 }
 
 TEST(CommandLine, WhatIsNotUnderstoodIsOneLine) {
-  expect_one_line(braid({"perplex"}), kUsage, "no command \"perplex\"");
+  expect_one_line(braid({"perplex"}), kUsage, "no command \"perplex\": did you mean perplexity?");
   expect_one_line(braid({"perplexity", "-f", "x"}), kUsage, "perplexity: --model is required");
   expect_one_line(braid({"perplexity", "-m", "x", "-f", "y", "--hellaswag"}), kUsage,
                   "--hellaswag");
+  expect_one_line(braid({"perplexity", "-m", "x", "-f", "y", "--thread", "3"}), kUsage,
+                  "no option --thread: did you mean --threads?");
+  expect_one_line(braid({"perplexity", "-m", "x", "-fx", "y"}), kUsage, "no option -fx");
+  expect_one_line(braid({"perplexity", "-m", "x", "--mirostat", "2"}), kUsage, "--adaptive-target");
   expect_one_line(braid({"inspect", "x", "y"}), kUsage, "not expected: y");
   expect_one_line(braid({"inspect", "x", "-t", "many"}), kUsage, "--threads");
   expect_one_line(braid({"inspect", "x", "-c", "-5"}), kUsage, "--ctx-size");
@@ -74,7 +78,7 @@ TEST(CommandLine, ErrorsAreOneLine) {
   expect_one_line(braid({"inspect", golden("qwen3next/split.gguf"), "--device", "gpu"}), kFailed,
                   "gpu");
   expect_one_line(braid({"perplexity", "-m", golden("qwen3next/hf"), "-f", "no-such-text"}),
-                  kFailed, "GGUF");
+                  kFailed, "tokenizer.json");
 }
 
 TEST(CommandLine, AMistakeOfOursIsToldFromAnError) {

@@ -27,7 +27,7 @@ void add_cache_type(CLI::App& command, const std::string& names, DType& type,
             }
           },
           help)
-      ->type_name("TYPE");
+      ->type_name("f16|bf16|f32");
 }
 
 }  // namespace
@@ -41,11 +41,9 @@ void add_device_options(CLI::App& command, DeviceChoice& choice) {
   command
       .add_option("--device", choice.name,
                   "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
-      ->type_name("NAME");
-  command
-      .add_option("--isa", choice.options.isa,
-                  "Instruction set: portable, avx2, avx512 (default: the best there is)")
-      ->type_name("NAME");
+      ->type_name("cpu|ref");
+  command.add_option("--isa", choice.options.isa, "Instruction set (default: the best there is)")
+      ->type_name("portable|avx2|avx512");
 }
 
 std::unique_ptr<Device> open_device(const DeviceChoice& choice) {
@@ -53,12 +51,17 @@ std::unique_ptr<Device> open_device(const DeviceChoice& choice) {
 }
 
 void add_engine_options(CLI::App& command, EngineOptions& options) {
-  add_integer(command, "-c,--ctx-size", options.context, 1, int64_t{1} << 30,
-              fmt::format("Tokens of a sequence (default: {})", options.context));
+  if (options.context > 0)
+    add_integer(command, "-c,--ctx-size", options.context, 1, int64_t{1} << 30,
+                fmt::format("Tokens of a sequence (default: {})", options.context));
+  else
+    add_integer(command, "-c,--ctx-size", options.context, 0, int64_t{1} << 30,
+                "Tokens of a sequence; 0: all that the model was trained on (default: that, at "
+                "most 32768)");
   add_integer(command, "--ubatch-size", options.ubatch, 1, 65536,
               fmt::format("-ub: most rows of a step (default: {})", options.ubatch));
   add_cache_type(command, "--cache-type-k", options.key_type,
-                 "-ctk: keys are kept as f16, bf16 or f32 (default: f16)");
+                 "-ctk: how keys are kept (default: f16)");
   add_cache_type(command, "--cache-type-v", options.value_type, "-ctv: the same for values");
 }
 

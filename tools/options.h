@@ -3,6 +3,7 @@
 
 #include "device/registry.h"
 #include "engine/engine.h"
+#include "tools/sampler_options.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,147 +1,33 @@
 #include "tools/peer_options.h"
 
+#include "tools/arguments.h"
+#include "tools/near_spelling.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
 
 namespace braid {
 namespace {
-
-using enum PeerValue;
-
-constexpr std::string_view kNoGpu = "everything runs on the CPU";
-constexpr std::string_view kOneKernel = "there is one exact way to compute this, and it is used";
-constexpr std::string_view kPlanned = "memory is planned for the model and the context";
-constexpr std::string_view kMapped = "the file is mapped and read as needed";
-constexpr std::string_view kQuiet = "there is no log";
-
-constexpr PeerOption kPeerOptions[] = {
-    {"-ngl", kOne, kNoGpu},
-    {"--gpu-layers", kOne, kNoGpu},
-    {"--n-gpu-layers", kOne, kNoGpu},
-    {"-sm", kOne, kNoGpu},
-    {"--split-mode", kOne, kNoGpu},
-    {"-ts", kOne, kNoGpu},
-    {"--tensor-split", kOne, kNoGpu},
-    {"-mg", kOne, kNoGpu},
-    {"--main-gpu", kOne, kNoGpu},
-    {"--max-gpu", kOne, kNoGpu},
-    {"-cmoe", kNone, kNoGpu},
-    {"--cpu-moe", kNone, kNoGpu},
-    {"-ncmoe", kOne, kNoGpu},
-    {"--n-cpu-moe", kOne, kNoGpu},
-    {"-ot", kOne, kNoGpu},
-    {"--override-tensor", kOne, kNoGpu},
-    {"--fit", kSwitch, kNoGpu},
-    {"--fit-margin", kOne, kNoGpu},
-    {"-gfm", kOne, kNoGpu},
-    {"--gpu-fit-margin", kOne, kNoGpu},
-    {"-nkvo", kNone, kNoGpu},
-    {"--no-kv-offload", kNone, kNoGpu},
-    {"-op", kOne, kNoGpu},
-    {"--offload-policy", kOne, kNoGpu},
-    {"-no-ooae", kNone, kNoGpu},
-    {"--no-offload-only-active-experts", kNone, kNoGpu},
-    {"-cuda", kOne, kNoGpu},
-    {"--cuda-params", kOne, kNoGpu},
-    {"-smgs", kNone, kNoGpu},
-    {"--split-mode-graph-scheduling", kNone, kNoGpu},
-    {"-sas", kNone, kNoGpu},
-    {"--scheduler-async", kNone, kNoGpu},
-    {"-smf16", kNone, kNoGpu},
-    {"-smf32", kNone, kNoGpu},
-    {"-grt", kOne, kNoGpu},
-    {"--graph-reduce-type", kOne, kNoGpu},
-    {"-gap", kOne, kNoGpu},
-    {"--graph-attn-precision", kOne, kNoGpu},
-
-    {"-fa", kSwitch, kOneKernel},
-    {"--flash-attn", kSwitch, kOneKernel},
-    {"-no-fa", kNone, kOneKernel},
-    {"--no-flash-attn", kNone, kOneKernel},
-    {"-fmoe", kSwitch, kOneKernel},
-    {"--fused-moe", kSwitch, kOneKernel},
-    {"-no-fmoe", kNone, kOneKernel},
-    {"--no-fused-moe", kNone, kOneKernel},
-    {"-no-fug", kNone, kOneKernel},
-    {"--no-fused-up-gate", kNone, kOneKernel},
-    {"-no-mmad", kNone, kOneKernel},
-    {"--no-fused-mul-multiadd", kNone, kOneKernel},
-    {"-fdn", kOne, kOneKernel},
-    {"--fused-delta-net", kOne, kOneKernel},
-    {"-mla", kOne, kOneKernel},
-    {"--mla-use", kOne, kOneKernel},
-    {"-rcache", kNone, kOneKernel},
-    {"--rope-cache", kNone, kOneKernel},
-    {"-rtr", kNone, kOneKernel},
-    {"--run-time-repack", kNone, kOneKernel},
-    {"-mqkv", kNone, kOneKernel},
-    {"--merge-qkv", kNone, kOneKernel},
-    {"-muge", kNone, kOneKernel},
-    {"--merge-up-gate-experts", kNone, kOneKernel},
-
-    {"-gr", kNone, kPlanned},
-    {"--graph-reuse", kNone, kPlanned},
-    {"-no-gr", kNone, kPlanned},
-    {"--no-graph-reuse", kNone, kPlanned},
-    {"-amb", kOne, kPlanned},
-    {"--attention-max-batch", kOne, kPlanned},
-    {"-mea", kOne, kPlanned},
-    {"--max-extra-alloc", kOne, kPlanned},
-    {"-wgt", kOne, kPlanned},
-    {"--worst-graph-tokens", kOne, kPlanned},
-    {"--no-warmup", kNone, "nothing is warmed up"},
-    {"-wb", kNone, "nothing is warmed up"},
-    {"--warmup-batch", kNone, "nothing is warmed up"},
-
-    {"-mmp", kOne, kMapped},
-    {"--mmap", kNone, kMapped},
-    {"--no-mmap", kNone, kMapped},
-    {"--mlock", kNone, kMapped},
-    {"-thp", kNone, kMapped},
-    {"--transparent-huge-pages", kNone, kMapped},
-    {"--numa", kOne, kMapped},
-    {"--defer-experts", kNone, kMapped},
-    {"--prefetch-experts", kNone, kMapped},
-    {"--prefetch-experts-threads", kOne, kMapped},
-    {"--check-tensors", kNone, "every file is checked"},
-    {"-vq", kNone, "every file is checked"},
-    {"--validate-quants", kNone, "every file is checked"},
-
-    {"-s", kOne, "nothing is drawn at random"},
-    {"--seed", kOne, "nothing is drawn at random"},
-    {"-tb", kOne, "-t counts for prompts as well"},
-    {"--threads-batch", kOne, "-t counts for prompts as well"},
-    {"-v", kNone, kQuiet},
-    {"--verbose", kNone, kQuiet},
-    {"--verbosity", kOne, kQuiet},
-    {"--log-disable", kNone, kQuiet},
-    {"--simple-io", kNone, kQuiet},
-};
 
 // Names that a parser with one-letter short options cannot hold.
 struct LongName {
   std::string_view peer, ours;
 };
 constexpr LongName kLongNames[] = {
-    {"-ub", "--ubatch-size"},   {"-np", "--parallel"},     {"-ctk", "--cache-type-k"},
-    {"-ctv", "--cache-type-v"}, {"--n-ctx", "--ctx-size"},
+    {"-ub", "--ubatch-size"},    {"-np", "--parallel"},
+    {"-ctk", "--cache-type-k"},  {"-ctv", "--cache-type-v"},
+    {"--n-ctx", "--ctx-size"},   {"--n-predict", "--predict"},
+    {"-sys", "--system-prompt"}, {"-spf", "--system-prompt-file"},
+    {"-sp", "--special"},
 };
 
 bool is_switch_word(std::string_view word) {
   constexpr std::array<std::string_view, 5> kWords = {"on", "off", "auto", "0", "1"};
   return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
-}
-
-// --name=value taken apart; without a '=' the rest is empty.
-struct Split {
-  std::string name, rest;  // rest begins with the '='
-};
-Split split(const std::string& argument) {
-  const size_t equals = argument.find('=');
-  if (equals == std::string::npos) return {argument, ""};
-  return {argument.substr(0, equals), argument.substr(equals)};
 }
 
 std::string our_name(const std::string& name) {
@@ -150,46 +36,119 @@ std::string our_name(const std::string& name) {
   return name;
 }
 
-const PeerOption* find_peer_option(std::string_view name) {
-  for (const PeerOption& option : kPeerOptions)
+const PeerOption* find_peer_option(std::string_view name, std::string_view command) {
+  for (const PeerOption& option : peer_options())
+    if (option.name == name && (option.only_command.empty() || option.only_command == command))
+      return &option;
+  return nullptr;
+}
+
+const RefusedOption* find_refused_option(std::string_view name) {
+  for (const RefusedOption& option : refused_options())
     if (option.name == name) return &option;
   return nullptr;
 }
 
-}  // namespace
+// "0.0" asks for what "0" asks for.
+bool is_off(std::string_view value, std::string_view off) {
+  if (value == off) return !off.empty();
+  const auto number = [](std::string_view text) -> std::optional<double> {
+    double parsed = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return parsed;
+  };
+  for (size_t begin = 0; begin < off.size();) {
+    const size_t end = std::min(off.find(',', begin), off.size());
+    const std::string_view one = off.substr(begin, end - begin);
+    begin = end + 1;
+    if (value == one || (number(one) && number(value) == number(one))) return true;
+  }
+  return false;
+}
 
-std::span<const PeerOption> peer_options() { return kPeerOptions; }
+// The words of a command line, one option at a time.
+class Translation {
+ public:
+  Translation(const CLI::App& command, std::span<const std::string> arguments)
+      : command_(command), arguments_(arguments) {}
+
+  PeerSpelling run() {
+    for (at_ = 0; at_ < arguments_.size(); ++at_) {
+      if (arguments_[at_] == "--") {
+        const auto rest = arguments_.subspan(at_);
+        out_.arguments.insert(out_.arguments.end(), rest.begin(), rest.end());
+        break;
+      }
+      if (!arguments_[at_].starts_with('-') || !(own() || peer() || off()))
+        out_.arguments.push_back(arguments_[at_]);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  bool more() const { return at_ + 1 < arguments_.size(); }
+
+  bool own() {
+    const auto [name, rest] = split_argument(arguments_[at_]);
+    const CLI::Option* option = command_.get_option_no_throw(our_name(name));
+    if (option == nullptr) return false;
+    out_.arguments.push_back(our_name(name) + rest);
+    // Its value is nobody else's business, whatever it looks like.
+    if (option->get_items_expected_max() > 0 && rest.empty() && more())
+      out_.arguments.push_back(arguments_[++at_]);
+    return true;
+  }
+
+  bool peer() {
+    const auto [name, rest] = split_argument(arguments_[at_]);
+    const PeerOption* option = find_peer_option(name, command_.get_name());
+    if (option == nullptr) return false;
+    std::string given = arguments_[at_];
+    const bool value =
+        option->value == PeerValue::kOne ||
+        (option->value == PeerValue::kSwitch && more() && is_switch_word(arguments_[at_ + 1]));
+    if (value && rest.empty() && more()) given += " " + arguments_[++at_];
+    out_.notes.push_back(fmt::format("{}: has nothing to do here: {}", given, option->why));
+    return true;
+  }
+
+  // One that would be refused, with a value that switches it off.
+  bool off() {
+    const auto [name, rest] = split_argument(arguments_[at_]);
+    const RefusedOption* option = find_refused_option(name);
+    if (option == nullptr || (rest.empty() && !more())) return false;
+    const std::string value = rest.empty() ? arguments_[at_ + 1] : rest.substr(1);
+    if (!is_off(value, option->off)) return false;
+    at_ += rest.empty();
+    out_.notes.push_back(
+        fmt::format("{} {}: has nothing to do here: that is how it always is", name, value));
+    return true;
+  }
+
+  const CLI::App& command_;
+  std::span<const std::string> arguments_;
+  size_t at_ = 0;
+  PeerSpelling out_;
+};
+
+}  // namespace
 
 PeerSpelling translate_peer_options(const CLI::App& command,
                                     std::span<const std::string> arguments) {
-  PeerSpelling out;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    const bool more = i + 1 < arguments.size();
-    if (argument == "--") {
-      out.arguments.insert(out.arguments.end(), arguments.begin() + static_cast<long>(i),
-                           arguments.end());
-      break;
-    }
-    const auto [name, rest] = split(argument);
-    if (!argument.starts_with('-')) {
-      out.arguments.push_back(argument);
-    } else if (const CLI::Option* own = command.get_option_no_throw(our_name(name))) {
-      out.arguments.push_back(our_name(name) + rest);
-      // Its value is nobody else's business, whatever it looks like.
-      if (own->get_items_expected_max() > 0 && rest.empty() && more)
-        out.arguments.push_back(arguments[++i]);
-    } else if (const PeerOption* peer = find_peer_option(name)) {
-      std::string given = argument;
-      const bool value = peer->value == kOne ||
-                         (peer->value == kSwitch && more && is_switch_word(arguments[i + 1]));
-      if (value && rest.empty() && more) given += " " + arguments[++i];
-      out.notes.push_back(fmt::format("{}: has nothing to do here: {}", given, peer->why));
-    } else {
-      out.arguments.push_back(argument);
-    }
+  return Translation(command, arguments).run();
+}
+
+std::string wrong_option(const CLI::App& command, std::span<const std::string> arguments) {
+  for (const Argument& argument : read_arguments(command, arguments)) {
+    if (argument.name.empty() || argument.option != nullptr) continue;
+    if (const RefusedOption* refused = find_refused_option(argument.name))
+      return fmt::format("{} would change the result and is not there: {}", argument.name,
+                         refused->advice);
+    return fmt::format("there is no option {}{}", argument.name,
+                       did_you_mean(argument.name, option_names(command)));
   }
-  return out;
+  return "";
 }
 
 }  // namespace braid

@@ -67,8 +67,52 @@ TEST_F(PeerOptions, AnOptionThatTheCommandHasIsItsOwn) {
   EXPECT_EQ(translate({"-s", "1"}).arguments, (Strings{"-s", "1"}));
 }
 
+TEST_F(PeerOptions, WhatWouldChangeResultsIsRefusedWithAdvice) {
+  EXPECT_EQ(
+      wrong_option(app_, Strings{"-ser", "4,1"}),
+      "-ser would change the result and is not there: every expert that the router chooses is "
+      "used; leave it out");
+  EXPECT_NE(wrong_option(app_, Strings{"-m", "x", "--lora=y"}).find("merge them"),
+            std::string::npos);
+  EXPECT_EQ(wrong_option(app_, Strings{"-m", "--lora", "-t8", "--json", "-", "x"}), "");
+}
+
+TEST_F(PeerOptions, WhatIsSwitchedOffIsTakenOut) {
+  for (const Strings& off : {Strings{"--mirostat", "0"},
+                             {"--mirostat=0.0"},
+                             {"--tfs", "1.0"},
+                             {"-ser", "-1,0"},
+                             {"--context-shift", "off"}}) {
+    EXPECT_TRUE(translate(off).arguments.empty()) << off[0];
+    EXPECT_EQ(translate(off).notes.size(), 1u) << off[0];
+  }
+  for (const Strings& on : {Strings{"--mirostat", "2"},
+                            {"--tfs", "0.9"},
+                            {"--mirostat"},
+                            {"--lora", ""},
+                            {"--context-shift", "on"}})
+    EXPECT_EQ(translate(on).arguments, on) << on[0];
+}
+
+TEST_F(PeerOptions, UnknownNamesHaveNearOnes) {
+  EXPECT_EQ(wrong_option(app_, Strings{"--thread", "8"}),
+            "there is no option --thread: did you mean --threads?");
+  EXPECT_EQ(wrong_option(app_, Strings{"-tx"}), "there is no option -tx: did you mean -t?");
+  EXPECT_EQ(wrong_option(app_, Strings{"--nonsense"}), "there is no option --nonsense");
+}
+
+TEST_F(PeerOptions, SomeBelongToOneCommand) {
+  CLI::App run("", "run");
+  EXPECT_EQ(translate_peer_options(run, Strings{"-no-cnv"}).notes.size(), 1u);
+  EXPECT_EQ(translate({"-no-cnv"}).arguments, Strings{"-no-cnv"});
+}
+
 TEST(PeerOptionTable, NamesAreThereOnce) {
   std::set<std::string_view> names;
+  for (const RefusedOption& option : refused_options()) {
+    EXPECT_TRUE(names.insert(option.name).second) << option.name;
+    EXPECT_FALSE(option.advice.empty()) << option.name;
+  }
   for (const PeerOption& option : peer_options()) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
     EXPECT_TRUE(option.name.starts_with('-')) << option.name;

@@ -6,8 +6,8 @@
 #include "base/team.h"
 #include "engine/engine.h"
 #include "format/open.h"
+#include "text/model_text.h"
 #include "text/tokenizer.h"
-#include "text/vocabulary.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/perplexity_score.h"
@@ -141,12 +141,7 @@ void print_result(const char* title, const PerplexityEstimate& estimate, int64_t
 
 int run_perplexity(const PerplexityOptions& o) {
   const auto file = open_model_file(o.model);
-  if (file->metadata() == nullptr)
-    fail(
-        "{}: perplexity needs a tokenizer, which Braid reads from GGUF files only: convert the "
-        "folder to GGUF",
-        o.model);
-  const Tokenizer tokenizer(read_vocabulary(*file->metadata(), o.model));
+  const Tokenizer tokenizer(read_model_text(*file).vocabulary);
   const Chunks chunks{o.engine.context};
   const Text text = cut_text(tokenizer, o.text, chunks.size, o.chunks);
 
@@ -205,7 +200,7 @@ Command perplexity_command(CLI::App& app) {
   const auto o = std::make_shared<PerplexityOptions>();
   CLI::App& command = *app.add_subcommand("perplexity", "Measure a model's perplexity on a text");
   command.footer(kFooter);
-  command.add_option("-m,--model", o->model, "The model: a GGUF file")
+  command.add_option("-m,--model", o->model, "The model: a GGUF file or a Hugging Face folder")
       ->required()
       ->type_name("FILE");
   command.add_option("-f,--file", o->text, "The text")->required()->type_name("FILE");

@@ -3,6 +3,7 @@
 #include "device/registry.h"
 #include "engine/engine.h"
 #include "format/open.h"
+#include "text/test_tokenizer_json.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 #include "tools/cli.h"
@@ -104,6 +105,28 @@ TEST_F(Perplexity, DevicesAndCacheTypesAgreeAsFarAsTheyShould) {
   EXPECT_NEAR(exact_cache / cpu, 1, 1e-3);
   EXPECT_NE(exact_cache, cpu);
   EXPECT_NEAR(exact(run({"-ctk", "bf16", "-ctv", "bf16"})) / cpu, 1, 1e-2);
+}
+
+// The checkpoint as Hugging Face has it, with the GGUF's vocabulary as a tokenizer.json.
+TEST_F(Perplexity, AFolderGivesTheSame) {
+  const Vocabulary vocabulary = read_vocabulary(*open_model_file(model_)->metadata(), model_);
+  nlohmann::json tokenizer = test::small_tokenizer_json();
+  tokenizer["normalizer"] = nullptr;
+  tokenizer["added_tokens"] = nlohmann::json::array();
+  tokenizer["model"]["merges"] = vocabulary.merges;
+  tokenizer["model"]["vocab"].clear();
+  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    tokenizer["model"]["vocab"][vocabulary.tokens[id]] = id;
+  }
+  const test::TemporaryFolder folder;
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    std::filesystem::copy_file(
+        std::string(BRAID_TEST_DATA) + "/../golden/data/qwen3next/hf/" + name, folder / name);
+  }
+  const double gguf = exact(run({}));
+  EXPECT_TRUE(run({"-m", folder.path()}).ends_with("download it into the same folder\n"));
+  folder.write("tokenizer.json", tokenizer.dump());
+  EXPECT_NEAR(exact(run({"-m", folder.path()})) / gguf, 1, 1e-4);
 }
 
 TEST_F(Perplexity, ATextThatIsNoFileIsAnError) {

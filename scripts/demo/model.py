@@ -4,13 +4,13 @@ Owns the shape and its budget, the chunked delta rule, a dense form of the exper
 and the loss. The modules and their initial weights are transformers' own (golden_checkpoint.py builds them); check()
 compares every forward here with theirs.
 
-The budget: one BF16 GGUF below 30,000,000 bytes, so about 14.8 million parameters.
-  - 8 layers, two full periods of the interval 4 (three gated delta nets, one attention), hidden 256: depth is worth
-    more than width for texts of so few words, and 256 is a row of the K-quants.
+The budget: one BF16 GGUF well below 30,000,000 bytes that also trains on two CPU cores in an evening; 12.6 million
+parameters.
+  - 4 layers, one period of the interval 4 (three gated delta nets, one attention), hidden 256, a row of the K-quants.
+    Eight layers fit the file as well, but on a CPU they see half as many tokens, which is worse at this size.
   - attention 4 heads, 2 for keys, size 128; delta net 2 key and 4 value heads of 128: sizes that other programs have
     fast paths for, and value heads grouped two to a key head as in the released models.
-  - 8 experts of 128, 2 used, and a shared one of 256. A row of 256 in the experts' down matrices would take K-quants
-    too, but then only one period of layers fits.
+  - 8 experts of 256, 2 used, and a shared one of 256: so every matrix has rows of 256, which K-quants need.
   - 4096 tokens of our own, tied head: the generator has about 1,700 words that it uses often, so the rest of the
     budget is better spent on layers. Tied: a head of its own costs another 2.1 MB.
   size(CASE) counts all this and train.py prints it.
@@ -30,7 +30,7 @@ CASE = Case(
     arch="qwen3next",
     seed=1,
     hidden=256,
-    layers=8,
+    layers=4,
     q_heads=4,
     kv_heads=2,
     head_dim=128,
@@ -39,7 +39,7 @@ CASE = Case(
     k_heads=2,
     v_heads=4,
     gdn_dim=128,
-    ff=128,
+    ff=256,
     shared_ff=256,
     vocab=4096,
     experts=8,
@@ -196,8 +196,17 @@ def delta_net(m, x, doc):
     return gate_and_project(m, o, z)
 
 
+def by_document(q, k, v, lengths, scale):
+    """Causal attention of each document by itself: on a CPU the products that a mask would undo cost most of a step."""
+    rows = []
+    for row, of_row in enumerate(lengths):
+        parts = zip(*(x[row : row + 1].split(of_row, 2) for x in (q, k, v)))
+        rows.append(torch.cat([F.scaled_dot_product_attention(*p, is_causal=True, scale=scale) for p in parts], 2))
+    return torch.cat(rows)
+
+
 def attention(m, x, rotary, bias):
-    """transformers' Qwen3NextAttention with an additive mask."""
+    """transformers' Qwen3NextAttention within documents: `bias` is an additive mask or, a row, their lengths."""
     from transformers.models.qwen3_next.modeling_qwen3_next import apply_rotary_pos_emb
 
     b, t, _ = x.shape
@@ -207,28 +216,63 @@ def attention(m, x, rotary, bias):
     v = m.v_proj(x).view(b, t, -1, m.head_dim).transpose(1, 2)
     q, k = apply_rotary_pos_emb(q, k, *rotary)
     k, v = (y.to(v.dtype).repeat_interleave(m.num_key_value_groups, 1) for y in (k, v))
-    o = F.scaled_dot_product_attention(q.to(v.dtype), k, v, attn_mask=bias.to(v.dtype), scale=m.scaling)
+    q = q.to(v.dtype)
+    if isinstance(bias, list):
+        o = by_document(q, k, v, bias, m.scaling)
+    else:
+        o = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(v.dtype), scale=m.scaling)
     return m.o_proj(o.transpose(1, 2).reshape(b, t, -1) * torch.sigmoid(gate.reshape(b, t, -1)))
 
 
 def experts(m, x, top_k):
-    """All experts on all tokens, weighted by a router that is zero for those not chosen.
-
-    Four times the needed products, but two large ones instead of many small ones, and nothing waits for the host.
-    Returns (y, load balancing loss).
-    """
+    """transformers' Qwen3NextSparseMoeBlock. Returns (y, load balancing loss)."""
     shape, x = x.shape, x.flatten(0, 1)
     with torch.autocast(x.device.type, enabled=False):
         p = F.linear(x.float(), m.gate.weight.float()).softmax(-1)
     top, index = p.topk(top_k, -1)
-    weight = torch.zeros_like(p).scatter(-1, index, top / top.sum(-1, keepdim=True))
-    e, double, d = m.experts.gate_up_proj.shape
-    gate, up = F.linear(x, m.experts.gate_up_proj.reshape(e * double, d)).view(-1, e, 2, double // 2).unbind(2)
-    h = F.silu(gate) * up * weight.to(gate.dtype).unsqueeze(-1)
-    y = F.linear(h.flatten(1), m.experts.down_proj.transpose(0, 1).reshape(d, -1))
+    top = top / top.sum(-1, keepdim=True)
+    weight = torch.zeros_like(p).scatter(-1, index, top)
+    y = all_experts(m.experts, x, weight) if x.is_cuda else chosen_experts(m.experts, x, top, index)
     y = y + torch.sigmoid(m.shared_expert_gate(x)) * m.shared_expert(x)
-    balance = e * ((weight > 0).float().mean(0) * p.mean(0)).sum()
+    balance = p.shape[-1] * ((weight > 0).float().mean(0) * p.mean(0)).sum()
     return y.view(shape), balance
+
+
+def all_experts(m, x, weight):
+    """All experts on all tokens, weighted by a router that is zero for those not chosen.
+
+    Four times the needed products, but two large ones instead of many small ones, and nothing waits for the host.
+    """
+    e, double, d = m.gate_up_proj.shape
+    gate, up = F.linear(x, m.gate_up_proj.reshape(e * double, d)).view(-1, e, 2, double // 2).unbind(2)
+    h = F.silu(gate) * up * weight.to(gate.dtype).unsqueeze(-1)
+    return F.linear(h.flatten(1), m.down_proj.transpose(0, 1).reshape(d, -1))
+
+
+def chosen_experts(m, x, top, index):
+    """Each expert on its tokens: on a CPU products cost more than gathering."""
+    order = index.flatten().argsort(stable=True)
+    token = order // index.shape[-1]
+    counts = index.flatten().bincount(minlength=len(m.gate_up_proj)).tolist()
+    parts = []
+    for of_expert, gate_up, down in zip(x[token].split(counts), m.gate_up_proj.unbind(), m.down_proj.unbind()):
+        gate, up = F.linear(of_expert, gate_up).chunk(2, -1)
+        parts.append(F.linear(F.silu(gate) * up, down))
+    y = torch.cat(parts)
+    return torch.zeros_like(x, dtype=y.dtype).index_add(0, token, y * top.flatten()[order].unsqueeze(-1).to(y.dtype))
+
+
+def prediction_loss(hidden, weight, wanted):
+    return F.cross_entropy(F.linear(hidden, weight).float().flatten(0, 1), wanted.flatten())
+
+
+def compile_parts():
+    """Lets torch.compile join what is done element by element; on a CPU a step takes half the time.
+
+    Not the whole step: the unrolled loop over the chunks of the delta rule would be compiled for minutes.
+    """
+    for name in ("conv_and_split", "gate_and_project", "prediction_loss"):
+        globals()[name] = torch.compile(globals()[name])
 
 
 class Trainee(torch.nn.Module):
@@ -276,20 +320,29 @@ class Trainee(torch.nn.Module):
         ends = (ids == self.end).cumsum(1)
         return F.pad(ends[:, :-1], (1, 0))
 
+    @staticmethod
+    def mask(doc, dtype):
+        time = doc.shape[1]
+        causal = torch.ones(time, time, dtype=torch.bool, device=doc.device).tril()
+        seen = (doc.unsqueeze(2) == doc.unsqueeze(1)) & causal
+        half = torch.is_autocast_enabled(doc.device.type)
+        return (
+            torch.zeros(seen.shape, dtype=torch.bfloat16 if half else dtype, device=doc.device)
+            .masked_fill(~seen, -math.inf)
+            .unsqueeze(1)
+        )
+
+    @staticmethod
+    def lengths(doc):
+        return [torch.unique_consecutive(row, return_counts=True)[1].tolist() for row in doc]
+
     def trunk(self, ids):
         """(hidden after the final norm, rotary, bias, documents, balance)."""
         base = self.model.model
         doc = self.documents(ids)
         time = ids.shape[1]
         x = base.embed_tokens(ids)
-        causal = torch.ones(time, time, dtype=torch.bool, device=ids.device).tril()
-        seen = (doc.unsqueeze(2) == doc.unsqueeze(1)) & causal
-        half = torch.is_autocast_enabled(ids.device.type)
-        bias = (
-            torch.zeros(seen.shape, dtype=torch.bfloat16 if half else x.dtype, device=ids.device)
-            .masked_fill(~seen, -math.inf)
-            .unsqueeze(1)
-        )
+        bias = self.mask(doc, x.dtype) if ids.is_cuda else self.lengths(doc)
         rotary = base.rotary_emb(x, torch.arange(time, device=ids.device)[None])
         balances = []
         for layer in base.layers:
@@ -319,8 +372,9 @@ class Trainee(torch.nn.Module):
         inside = ids != self.end
         one = torch.where(inside[:, :-1], ids[:, 1:], -100)
         two = torch.where(inside[:, :-2] & inside[:, 1:-1], ids[:, 2:], -100)
-        loss = F.cross_entropy(self.head(hidden[:, :-1]).float().flatten(0, 1), one.flatten())
-        draft = F.cross_entropy(self.head(drafted[:, :-2]).float().flatten(0, 1), two.flatten())
+        weight = self.model.model.embed_tokens.weight
+        loss = prediction_loss(hidden[:, :-1], weight, one)
+        draft = prediction_loss(drafted[:, :-2], weight, two)
         return loss, draft, balance + balance2
 
 
@@ -386,8 +440,14 @@ def check(case=TINY, time=150):
         x = torch.from_numpy(rng.standard_normal((2, time, case.hidden))).float()
         first, last = trainee.model.model.layers[0], trainee.model.model.layers[3]
         mixed, theirs_mixed = delta_net(first.linear_attn, x, doc), first.linear_attn(x)
-        attended, theirs_attended = attention(last.self_attn, x, rotary, bias), last.self_attn(x, rotary, bias)[0]
+        mask = trainee.mask(doc, x.dtype)
+        attended, theirs_attended = attention(last.self_attn, x, rotary, bias), last.self_attn(x, rotary, mask)[0]
+        masked = attention(last.self_attn, x, rotary, mask)
         routed, theirs_routed = experts(first.mlp, x, case.top_k)[0], first.mlp(x)
+        weight = F.linear(x, first.mlp.gate.weight).softmax(-1).flatten(0, 1)
+        flat, (top, index) = x.flatten(0, 1), weight.topk(case.top_k, -1)
+        spread = torch.zeros_like(weight).scatter(-1, index, top)
+        dense, chosen = all_experts(first.mlp.experts, flat, spread), chosen_experts(first.mlp.experts, flat, top, index)
         theirs = trainee.draft(
             trainee.model.model.embed_tokens(ids[0, 1:]), hidden[0, :-1], trainee.model.model.rotary_emb
         )
@@ -404,7 +464,9 @@ def check(case=TINY, time=150):
     return {
         "delta net": off(mixed, theirs_mixed),
         "attention": off(attended, theirs_attended),
+        "attention of a GPU": off(masked, theirs_attended),
         "experts": off(routed, theirs_routed),
+        "experts of a GPU": off(dense, chosen),
         "gradient": off(*slopes),
         "trunk": off(got, want),
         "draft": off(ours[0, :-1], theirs),

@@ -74,6 +74,8 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
     : options_(options), device_(device), model_(load_model(file, device)) {
   const ModelSpec& s = spec();
   if (options_.draft && s.mtp_layers == 0) fail("the model has no MTP layer to draft with");
+  if (options_.context == kTrainedContext) options_.context = s.context;
+  if (options_.context == kUsualContext) options_.context = std::min<int64_t>(s.context, 32768);
   if (options_.context < 1 || options_.context > (int64_t{1} << 30))
     fail("a context of {} tokens", options_.context);
   if (options_.ubatch < 1 || options_.ubatch > 65536)
@@ -84,17 +86,19 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
     if (type != DType::F32 && type != DType::F16 && type != DType::BF16)
       fail("keys and values of type {}: Braid keeps them as F32, F16 or BF16 (-ctk, -ctv)",
            info(type).name);
+  if (options_.spare_slots < 0 || options_.spare_slots > 4096)
+    fail("{} spare slots (0 to 4096)", options_.spare_slots);
   options_.ubatch = std::max<int64_t>(options_.ubatch, options_.sequences);
   if (options_.logit_rows == 0) options_.logit_rows = options_.sequences;
   options_.logit_rows = std::min(options_.logit_rows, options_.ubatch);
   max_pages_ = StatePool::pages_for(options_.context);
-  if (max_pages_ * options_.sequences >= std::numeric_limits<int32_t>::max())
+  const int64_t pages = max_pages_ * options_.sequences + options_.spare_slots;
+  if (pages >= std::numeric_limits<int32_t>::max())
     fail("{} sequences of {} tokens: too many pages to count; take a shorter context (-c)",
          options_.sequences, options_.context);
 
-  const StateOptions state{options_.sequences,
-                           static_cast<int32_t>(max_pages_ * options_.sequences), options_.key_type,
-                           options_.value_type};
+  const StateOptions state{options_.sequences + options_.spare_slots, static_cast<int32_t>(pages),
+                           options_.key_type, options_.value_type};
   pool_ = std::make_unique<StatePool>(device, s.state, state);
   plan_.trash = StatePool::slot_bytes(s.state) +
                 StatePool::page_bytes(s.state, state.key_type, state.value_type);

@@ -17,9 +17,14 @@
 
 namespace braid {
 
+// As contexts: all that the model was trained on, and that or 32,768 if it is more, which bounds
+// what an unasked context takes of memory.
+inline constexpr int64_t kTrainedContext = 0, kUsualContext = -1;
+
 struct EngineOptions {
   int64_t context = 4096;  // most tokens of a sequence
   int sequences = 1;       // most sequences at a time
+  int spare_slots = 0;     // for forks beside them that share all but their last page
   int64_t ubatch = 512;    // most rows of a step
   int64_t logit_rows = 0;  // most rows of a step whose logits are wanted; 0: one per sequence
   DType key_type = DType::F16, value_type = DType::F16;

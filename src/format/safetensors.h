@@ -28,7 +28,7 @@ class SafetensorsFolder final : public TensorFile {
                                                   std::span<const std::byte> bytes);
 
   const JsonConfig* config() const override { return config_.get(); }
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const override { return folder_; }
   std::span<const MmapFile> files() const { return files_; }  // none when parsed from memory
 
  private:

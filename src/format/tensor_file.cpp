@@ -42,6 +42,11 @@ std::optional<size_t> checked_bytes(DType dtype, std::span<const int64_t> shape)
   return empty ? 0 : static_cast<size_t>(bytes);
 }
 
+const std::string& TensorFile::folder() const {
+  static const std::string kNone;
+  return kNone;
+}
+
 const FileTensor* TensorFile::find(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : &tensors_[found->second];

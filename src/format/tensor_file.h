@@ -57,6 +57,10 @@ class TensorFile {
   virtual const Metadata* metadata() const { return nullptr; }
   virtual const JsonConfig* config() const { return nullptr; }
 
+  // Where the files lie that Hugging Face puts beside the weights; empty when there is no such
+  // place.
+  virtual const std::string& folder() const;
+
  protected:
   TensorFile() = default;
   // Fills the lookup; throws Error when two tensors have one name or share bytes.

@@ -130,4 +130,10 @@ void Pretokenizer::split(std::string_view text, std::vector<std::string_view>& p
 
 std::span<const std::string_view> pretokenizer_names() { return kNames; }
 
+std::optional<std::string_view> pretokenizer_of(std::string_view expression) {
+  const auto found = std::find(kPatterns.begin(), kPatterns.end(), expression);
+  if (found == kPatterns.end()) return std::nullopt;
+  return kNames[found - kPatterns.begin()];
+}
+
 }  // namespace braid

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,5 +40,8 @@ class Pretokenizer {
 
 // The names Pretokenizer::named takes.
 std::span<const std::string_view> pretokenizer_names();
+
+// The name of a regular expression as tokenizer.json files have it, nothing for an unknown one.
+std::optional<std::string_view> pretokenizer_of(std::string_view expression);
 
 }  // namespace braid

@@ -1,7 +1,8 @@
 // Finding the tokens that stand in a text as themselves: <|im_start|>, <think>.
 //
 // The leftmost match wins and of several there the longest. A tree over bytes, walked anew from
-// each position at which one of the tokens may begin; the length limit bounds the walk.
+// each position at which one of the tokens may begin; the length limit bounds the walk. A token may
+// take the white space around it along.
 #pragma once
 
 #include <array>
@@ -19,14 +20,20 @@ class SpecialTokens {
   static constexpr size_t kMaxLength = 512;
 
   struct Match {
-    size_t pos;
+    size_t pos;  // with the white space that goes with the token
     size_t length;
     int32_t id;
   };
 
-  // A text of 1 to kMaxLength bytes, not added before. `always`: matched also when control tokens
-  // are not.
-  void add(std::string_view text, int32_t id, bool always);
+  struct Rule {
+    bool always = false;  // matched also when control tokens are not
+    bool strip_left = false, strip_right = false;
+  };
+
+  bool empty() const { return nodes_.size() == 1; }
+
+  // A text of 1 to kMaxLength bytes. False, and nothing done, when it is there already.
+  bool add(std::string_view text, int32_t id, Rule rule);
 
   // The first one at or after `from`.
   std::optional<Match> next(std::string_view text, size_t from, bool parse_control) const;
@@ -35,7 +42,7 @@ class SpecialTokens {
   struct Node {
     std::map<unsigned char, uint32_t> next;
     int32_t id = -1;
-    bool always = false;
+    Rule rule;
   };
 
   // The child of `node` for `byte`, 0 when there is none: the root is nobody's child.

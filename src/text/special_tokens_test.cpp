@@ -20,9 +20,9 @@ std::string found(const SpecialTokens& tokens, std::string_view text, bool parse
 
 TEST(SpecialTokens, LeftmostThenLongest) {
   SpecialTokens tokens;
-  tokens.add("<a>", 1, false);
-  tokens.add("<a><b>", 2, false);
-  tokens.add("a><b><c>", 3, false);
+  tokens.add("<a>", 1, {});
+  tokens.add("<a><b>", 2, {});
+  tokens.add("a><b><c>", 3, {});
   EXPECT_EQ(found(tokens, "x<a>y"), "x[1]y");
   EXPECT_EQ(found(tokens, "<a><b>"), "[2]");
   EXPECT_EQ(found(tokens, "<a><b><c>"), "[2]<c>");
@@ -33,10 +33,22 @@ TEST(SpecialTokens, LeftmostThenLongest) {
 
 TEST(SpecialTokens, ControlTokensOnlyWhenAsked) {
   SpecialTokens tokens;
-  tokens.add("<t>", 1, true);
-  tokens.add("<t>!", 2, false);
+  tokens.add("<t>", 1, {.always = true});
+  tokens.add("<t>!", 2, {});
   EXPECT_EQ(found(tokens, "<t>!", true), "[2]");
   EXPECT_EQ(found(tokens, "<t>!", false), "[1]!");
+}
+
+TEST(SpecialTokens, WhiteSpaceGoesAlongWhereATokenTakesIt) {
+  SpecialTokens tokens;
+  EXPECT_TRUE(tokens.add("<l>", 1, {.strip_left = true}));
+  EXPECT_TRUE(tokens.add("<r>", 2, {.strip_right = true}));
+  EXPECT_FALSE(tokens.add("<r>", 3, {}));
+  EXPECT_EQ(found(tokens, "a \n\u00a0\u3000<l> b"), "a[1] b");
+  EXPECT_EQ(found(tokens, " <r>\t \u2003b"), " [2]b");
+  EXPECT_EQ(found(tokens, "<r>  <l>"), "[2][1]");
+  EXPECT_EQ(found(tokens, "\u200b\xe3\x80<l>"), "\u200b\xe3\x80[1]");
+  EXPECT_EQ(found(tokens, "<l>"), "[1]");
 }
 
 TEST(SpecialTokens, NoneInAnEmptySet) { EXPECT_FALSE(SpecialTokens().next("anything", 0, true)); }

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "format/printable.h"
+#include "text/unicode.h"
 
 namespace braid {
 namespace {
@@ -107,16 +108,28 @@ TokenIndex index_tokens(const Vocabulary& vocabulary) {
   return index;
 }
 
+void add_special_token(const Vocabulary& vocabulary, int32_t id, TokenTables& tables) {
+  const auto found = vocabulary.matches.find(id);
+  const TokenMatch match = found == vocabulary.matches.end() ? TokenMatch{} : found->second;
+  std::string text = vocabulary.tokens[id];
+  // In a text in normal form, a token that is not would never be found.
+  if (match.after_normalizing && vocabulary.normalize_nfc) text = to_nfc(text);
+  if (text.size() > SpecialTokens::kMaxLength) {
+    fail("token {}, '{}', is to be found in text and has {} bytes, at most {} are possible", id,
+         printable(text), text.size(), SpecialTokens::kMaxLength);
+  }
+  auto& set = match.after_normalizing ? tables.special_after_normalizing : tables.special;
+  const bool always = tables.types[id] == TokenType::kUserDefined;
+  if (!set.add(text, id, {always, match.strip_left, match.strip_right})) {
+    fail("token {}, '{}', is to be found in text, and so is another one of the same normal form",
+         id, printable(text));
+  }
+}
+
 void add_special(const Vocabulary& vocabulary, TokenTables& tables) {
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    const TokenType type = tables.types[id];
-    const std::string& text = vocabulary.tokens[id];
-    if (!stands_as_written(type) || text.empty()) continue;
-    if (text.size() > SpecialTokens::kMaxLength) {
-      fail("token {}, '{}', is to be found in text and has {} bytes, at most {} are possible", id,
-           printable(text), text.size(), SpecialTokens::kMaxLength);
-    }
-    tables.special.add(text, static_cast<int32_t>(id), type == TokenType::kUserDefined);
+    if (!stands_as_written(tables.types[id]) || vocabulary.tokens[id].empty()) continue;
+    add_special_token(vocabulary, static_cast<int32_t>(id), tables);
   }
 }
 

@@ -24,6 +24,7 @@ struct TokenTables {
   std::array<int32_t, 256> byte_ids{};
   PairTable merges;
   SpecialTokens special;
+  SpecialTokens special_after_normalizing;
 
   std::string_view bytes_of(int32_t id) const {
     return std::string_view(bytes).substr(offsets[id], offsets[id + 1] - offsets[id]);

@@ -70,19 +70,32 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions opti
   if (options.add_special && add_bos_) ids.push_back(*bos_);
   size_t done = 0;
   while (const auto match = tables_.special.next(text, done, options.parse_special)) {
-    encode_text(text.substr(done, match->pos - done), work, ids);
+    encode_text(text.substr(done, match->pos - done), options.parse_special, work, ids);
     ids.push_back(match->id);
     done = match->pos + match->length;
   }
-  encode_text(text.substr(done), work, ids);
+  encode_text(text.substr(done), options.parse_special, work, ids);
   if (options.add_special && add_eos_) ids.push_back(*eos_);
   return ids;
 }
 
-void Tokenizer::encode_text(std::string_view text, Workspace& work,
+// What lies between the tokens that are found in the text as it is.
+void Tokenizer::encode_text(std::string_view text, bool parse_special, Workspace& work,
                             std::vector<int32_t>& ids) const {
   std::string normal;
   if (normalize_nfc_ && may_change_in_nfc(text)) text = normal = to_nfc(text);
+  if (tables_.special_after_normalizing.empty()) return encode_plain(text, work, ids);
+  size_t done = 0;
+  while (const auto match = tables_.special_after_normalizing.next(text, done, parse_special)) {
+    encode_plain(text.substr(done, match->pos - done), work, ids);
+    ids.push_back(match->id);
+    done = match->pos + match->length;
+  }
+  encode_plain(text.substr(done), work, ids);
+}
+
+void Tokenizer::encode_plain(std::string_view text, Workspace& work,
+                             std::vector<int32_t>& ids) const {
   work.pieces.clear();
   pretokenizer_.split(text, work.pieces);
   for (const std::string_view piece : work.pieces) {

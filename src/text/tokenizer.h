@@ -40,6 +40,16 @@ class Tokenizer {
   std::string decode(std::span<const int32_t> ids,
                      ControlTokens control = ControlTokens::kKeep) const;
 
+  // The first special token written in the text at or after `from`. encode looks for those of the
+  // first kind in the whole text, then for those of the second between them.
+  enum class SpecialKind { kAsWritten, kAfterNormalizing };
+  std::optional<SpecialTokens::Match> next_special(SpecialKind kind, std::string_view text,
+                                                   size_t from, bool parse_special) const {
+    const bool as_written = kind == SpecialKind::kAsWritten;
+    return (as_written ? tables_.special : tables_.special_after_normalizing)
+        .next(text, from, parse_special);
+  }
+
   int32_t n_tokens() const { return static_cast<int32_t>(tables_.types.size()); }
   std::string_view bytes(int32_t id) const;  // what the token stands for
   TokenType type(int32_t id) const;
@@ -55,7 +65,9 @@ class Tokenizer {
  private:
   struct Workspace;
 
-  void encode_text(std::string_view text, Workspace& work, std::vector<int32_t>& ids) const;
+  void encode_text(std::string_view text, bool parse_special, Workspace& work,
+                   std::vector<int32_t>& ids) const;
+  void encode_plain(std::string_view text, Workspace& work, std::vector<int32_t>& ids) const;
   void merge_short(std::string_view piece, std::vector<int32_t>& ids) const;
   void merge_long(std::string_view piece, Workspace& work, std::vector<int32_t>& ids) const;
   void check_id(int32_t id) const;

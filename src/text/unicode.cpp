@@ -12,6 +12,37 @@
 namespace braid {
 namespace {
 
+struct Range {
+  int32_t first, last;
+};
+
+// Characters that NFC here passes by: nothing is ordered around them and they join with nothing.
+//
+// Models know the ids that Hugging Face's `tokenizers` made, whose NFC has the tables of Unicode 9.
+// Those are the characters with a combining class or a composition that came later, up to utf8proc
+// 2.8's Unicode 15 (Unicode Character Database). The one exception is U+11A7, the place before the
+// first trailing consonant of Hangul, which utf8proc takes for one and lets vanish.
+constexpr Range kPassedBy[] = {
+    {0x07FD, 0x07FD},   {0x0898, 0x089F},   {0x08CA, 0x08D3},   {0x09FE, 0x09FE},
+    {0x0C3C, 0x0C3C},   {0x0D3B, 0x0D3C},   {0x0EBA, 0x0EBA},   {0x0ECE, 0x0ECE},
+    {0x11A7, 0x11A7},   {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
+    {0xA82C, 0xA82C},   {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF},
+    {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070}, {0x1133B, 0x1133B},
+    {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930}, {0x11935, 0x11935},
+    {0x11938, 0x11938}, {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0},
+    {0x11A34, 0x11A34}, {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42},
+    {0x11D44, 0x11D45}, {0x11D97, 0x11D97}, {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1},
+    {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF},
+    {0x1E4EC, 0x1E4EF},
+};
+
+bool is_passed_by(int32_t code) {
+  const auto* found =
+      std::lower_bound(std::begin(kPassedBy), std::end(kPassedBy), code,
+                       [](const Range& range, int32_t c) { return range.last < c; });
+  return found != std::end(kPassedBy) && found->first <= code;
+}
+
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
 // First position from `pos` on that does not begin eight ASCII bytes.
@@ -91,6 +122,16 @@ size_t utf8_length(std::string_view text, size_t pos) {
   return length;
 }
 
+size_t space_length(std::string_view text, size_t pos) {
+  const size_t length = utf8_length(text, pos);
+  if (length == 0 || length == 4) return 0;
+  const int32_t code = decode(text, pos, length);
+  const bool space = (code >= 0x9 && code <= 0xD) || code == 0x20 || code == 0x85 || code == 0xA0 ||
+                     code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
+                     code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+  return space ? length : 0;
+}
+
 size_t find_broken_utf8(std::string_view text, size_t from) {
   size_t pos = from;
   while ((pos = skip_ascii(text, pos)) < text.size()) {
@@ -118,7 +159,13 @@ std::string to_nfc(std::string_view text) {
       out.push_back(text[pos++]);
       continue;
     }
-    append_decomposed(codes, decode(text, pos, length));
+    const int32_t code = decode(text, pos, length);
+    if (is_passed_by(code)) {
+      append_nfc(out, codes);
+      append_utf8(out, code);
+    } else {
+      append_decomposed(codes, code);
+    }
     pos += length;
   }
   append_nfc(out, codes);

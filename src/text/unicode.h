@@ -15,11 +15,16 @@ namespace braid {
 // continuation byte, a character cut short, an overlong form, a surrogate, a value above U+10FFFF.
 size_t utf8_length(std::string_view text, size_t pos);
 
+// Bytes of the white space character (Unicode's White_Space) that begins at text[pos], 0 when there
+// is none.
+size_t space_length(std::string_view text, size_t pos);
+
 // The first byte at or after `from` that is part of no character, or npos; `from` is the beginning
 // of a character or such a byte.
 size_t find_broken_utf8(std::string_view text, size_t from = 0);
 
-// `text` in Unicode normal form C; bytes that are not UTF-8 stay where they are and count as
+// `text` in Unicode normal form C, as Hugging Face's `tokenizers` have it: characters that came
+// after Unicode 9 are passed by. Bytes that are not UTF-8 stay where they are and count as
 // characters that combine with nothing.
 std::string to_nfc(std::string_view text);
 

@@ -44,6 +44,34 @@ TEST(Nfc, ComposesAndOrders) {
   EXPECT_EQ(to_nfc("plain"), "plain");
 }
 
+TEST(Nfc, HangulJoinsNothingButItsLetters) {
+  EXPECT_EQ(to_nfc("\uac00\u11a8"), "\uac01");
+  EXPECT_EQ(to_nfc("\uac00\u11c2"), "\uac1b");
+  EXPECT_EQ(to_nfc("\uac00\u11a7"), "\uac00\u11a7");
+  EXPECT_EQ(to_nfc("\u1100\u1161\u11a7\u11a8"), "\uac00\u11a7\u11a8");
+  EXPECT_EQ(to_nfc("\uac00\u11a7\u0316\u0301a\u0301"), "\uac00\u11a7\u0316\u0301\u00e1");
+  EXPECT_EQ(to_nfc("\uac00\u1160\u11c3"), "\uac00\u1160\u11c3");
+}
+
+TEST(Nfc, MarksThatCameAfterUnicode9ArePassedBy) {
+  EXPECT_EQ(to_nfc("\u0e9a\u0eb9\u0eba"), "\u0e9a\u0eb9\u0eba");
+  EXPECT_EQ(to_nfc("e\u1ac1\u0316\u0301"), "e\u1ac1\u0316\u0301");
+  EXPECT_EQ(to_nfc("e\u0301\u0316\u1ace"), "\u00e9\u0316\u1ace");
+  EXPECT_EQ(to_nfc("\U00011935\U00011930"), "\U00011935\U00011930");
+  EXPECT_EQ(to_nfc("\U00011938"), "\U00011938");
+}
+
+TEST(Utf8, WhiteSpaceIsUnicodes) {
+  for (const char* space : {" ", "\t", "\r", "\u0085", "\u00a0", "\u1680", "\u2000", "\u200a",
+                            "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"}) {
+    EXPECT_EQ(space_length(space, 0), std::string_view(space).size()) << space;
+  }
+  for (const char* other :
+       {"a", "\x1c", "\x08", "\x0e", "\u180e", "\u200b", "\u2060", "\ufeff", "\xe3\x80", "\x85"}) {
+    EXPECT_EQ(space_length(other, 0), 0u) << other;
+  }
+}
+
 TEST(Nfc, BrokenBytesStayAndSeparate) {
   EXPECT_EQ(to_nfc("e\xFF\u0301"), "e\xFF\u0301");
   EXPECT_EQ(to_nfc("\x80"

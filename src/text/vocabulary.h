@@ -1,13 +1,14 @@
 // A tokenizer's data as a model file gives them, before anything is trusted.
 //
-// Filled from a GGUF's tokenizer.ggml.* keys (read_vocabulary) or by hand; Tokenizer checks it and
-// builds its tables from it. Token strings are written as the files write them: a byte-level token
-// in the alphabet of GPT-2, in which every byte is a printable character (byte_letter); a control
-// or user-defined token as its plain text.
+// Filled from a GGUF's tokenizer.ggml.* keys (read_vocabulary), from a tokenizer.json
+// (tokenizer_json.h) or by hand; Tokenizer checks it and builds its tables from it. Token strings
+// are written as the files write them: a byte-level token in the alphabet of GPT-2, in which every
+// byte is a printable character (byte_letter); a control or user-defined token as its plain text.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,14 +28,24 @@ enum class TokenType : int32_t {
   kByte = 6,         // "<0x0A>": a single byte
 };
 
+// How a control or user-defined token is found in text, where that is not just as it is written.
+struct TokenMatch {
+  bool strip_left = false;         // swallows the white space before it
+  bool strip_right = false;        // and behind it
+  bool after_normalizing = false;  // looked for in the normalised text, after all others
+
+  bool operator==(const TokenMatch&) const = default;
+};
+
 struct Vocabulary {
   std::string source;          // the file, for messages
   std::string pretokenizer;    // a name of pretokenizer_names()
   bool normalize_nfc = false;  // a tokenizer.json asks for it; GGUF vocabularies do without
 
-  std::vector<std::string> tokens;  // the index is the id
-  std::vector<TokenType> types;     // one per token; empty: all normal
-  std::vector<std::string> merges;  // "left right", most urgent first
+  std::vector<std::string> tokens;        // the index is the id
+  std::vector<TokenType> types;           // one per token; empty: all normal
+  std::vector<std::string> merges;        // "left right", most urgent first
+  std::map<int32_t, TokenMatch> matches;  // of the tokens that are found in another way
 
   std::optional<int32_t> bos, eos, eot, padding;
   bool add_bos = false;  // whether encode begins with bos when it adds special tokens

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the seeds of the fuzzers: small GGUF and safetensors files and chat templates, each with other features.
+"""Write the seeds of the fuzzers: small files of each kind, each with other features.
 
     tests/fuzz/make_corpus.py [folder]
 
@@ -107,11 +107,48 @@ def template_seeds():
         yield f"{i // 8:02}", "\n".join(good[i:i + 8]).encode()
 
 
+def tokenizer_seeds():
+    """A byte of options before each text."""
+    texts = ["the he's aaaa 中é\u0301 \U0001f642\n\n  x", "<|im_end|><t>\n<t><|im_ <|im_<|im_end|>", " <l> \t<r>\u3000 <\u00e9><e\u0301>",
+             "\u1100\u1161\u11a7\u11a8 \uac00\u11a8\u212b q\u0307\u0323\u0eba", "a" * 70 + " " * 60 + "abab" * 20]
+    broken = [b"\x80\xc3\xe4\xb8 \xf0\x9f\x98\xed\xa0\x80\xff", b"the\xcc\x81\xcc <|im_end|\xe2"]
+    for i, text in enumerate([t.encode() for t in texts] + broken):
+        for options in (8 + i % 2, 14 + i % 2):
+            yield f"{i}-{options}", bytes([options]) + text
+
+
+def tokenizer_json_seeds():
+    """Small files; the fuzzer puts the missing bytes into their vocabularies."""
+    expression = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+                  r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    split = {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": False}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    file = {"added_tokens": [{"id": 7, "content": "<|im_end|>", "special": True, **flags},
+                             {"id": 8, "content": "<think>", "special": False, **flags}],
+            "normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
+            "post_processor": byte_level,
+            "model": {"type": "BPE", "vocab": {"t": 0, "h": 1, "e": 2, "he": 3, "the": 4, "\u0120": 5, "\u0120the": 6},
+                      "merges": ["h e", "t he", "\u0120 the"]}}
+    yield "plain", file
+    template = {"type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "<think>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "special_tokens": {"<think>": {"id": "<think>", "ids": [8], "tokens": ["<think>"]}}}
+    more = file | {"normalizer": {"type": "Sequence", "normalizers": []},
+                   "post_processor": {"type": "Sequence", "processors": [byte_level, template]}}
+    yield "template", more
+    for token in more["added_tokens"]:
+        token.update(lstrip=True, rstrip=True, normalized=True)
+    yield "flags", file | {"model": file["model"] | {"merges": [["h", "e"], ["t", "he"]], "dropout": None}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).parent / "corpus")
     folder = parser.parse_args().folder
-    for kind, seeds in ("gguf", gguf_seeds()), ("safetensors", safetensors_seeds()), ("template", template_seeds()):
+    as_json = ((name, json.dumps(file).encode()) for name, file in tokenizer_json_seeds())
+    for kind, seeds in (("gguf", gguf_seeds()), ("safetensors", safetensors_seeds()), ("template", template_seeds()),
+                        ("tokenizer", tokenizer_seeds()), ("tokenizer_json", as_json)):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, data in seeds:
             (folder / kind / f"{name}.{kind}").write_bytes(data)

@@ -30,7 +30,7 @@ if ! { cmake --preset fuzz -B "$build" && cmake --build "$build" -j 2 --target "
 fi
 
 status=0
-for kind in gguf safetensors template; do
+for kind in gguf safetensors template tokenizer tokenizer_json; do
   name=fuzz_$kind$planted
   work=$(mktemp -d)  # what the fuzzer adds to the seeds is not kept
   mkdir -p "$build/findings"

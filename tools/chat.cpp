@@ -1,0 +1,283 @@
+// braid chat: a conversation in a terminal. In a pipe: one message in, one answer out.
+#include "tools/chat_options.h"
+#include "tools/chat_session.h"
+#include "tools/cli.h"
+#include "tools/files.h"
+#include "tools/generation.h"
+#include "tools/loaded_model.h"
+#include "tools/progress.h"
+#include "tools/terminal/line_reader.h"
+#include "tools/units.h"
+
+#include "base/check.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+namespace braid {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// As of a program that SIGPIPE ended, which this one is not where its parent ignores the signal.
+constexpr int kOutputGone = 141;
+
+struct ChatCommandOptions {
+  ModelChoice model;
+  SamplerOverrides sampler;
+  ChatFlags flags;
+  WriteOptions write;
+  std::string prompt, file;
+  bool ignore_ends = false, history = true, stats = true;
+  std::optional<bool> show_thinking;
+  int64_t batch = 2048;
+};
+
+struct OutputGone {};
+
+void write_all(Terminal& terminal, std::string_view bytes) {
+  if (terminal.write(bytes)) return;
+  if (errno == EPIPE) throw OutputGone{};
+  fail("the output could not be written: {}", std::strerror(errno));
+}
+
+// How much of a prompt is read, on a line that is gone when the answer begins.
+class PrefillLine {
+ public:
+  PrefillLine(Terminal& terminal, bool shown, bool styled)
+      : terminal_(terminal), shown_(shown), styled_(styled), start_(Clock::now()) {}
+
+  void advance(int64_t done, int64_t total) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    if (!shown_ || done == total || seconds < 0.3) return wipe();
+    const std::string text = progress_text(done, total, "tokens read", seconds);
+    write_all(terminal_, "\r\x1B[K" + (styled_ ? "\x1B[2m" + text + "\x1B[0m" : text));
+    visible_ = true;
+  }
+  void wipe() {
+    if (visible_) write_all(terminal_, "\r\x1B[K");
+    visible_ = false;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Terminal& terminal_;
+  bool shown_, styled_, visible_ = false;
+  Clock::time_point start_;
+};
+
+// The model's side of the conversation: template and tokenizer, engine, sampler.
+class Partner {
+ public:
+  Partner(const ChatCommandOptions& options, LoadedModel& model, Terminal& terminal, bool styled)
+      : options_(options),
+        terminal_(terminal),
+        styled_(styled),
+        tools_(offered_tools(options.flags)),
+        model_(model),
+        encoder_(model_.tokenizer()),
+        writer_(model_) {}
+
+  ChatModel as_chat_model() {
+    ChatModel chat;
+    chat.context = model_.context();
+    chat.encode = [this](const Json& messages, const Json& extra) {
+      ChatInput input;
+      input.messages = &messages;
+      input.tools = tools_.is_null() ? nullptr : &tools_;
+      input.bos_token = model_.text().bos_token;
+      input.eos_token = model_.text().eos_token;
+      input.extra = &extra;
+      return encoder_.encode(model_.chat_template(), input);
+    };
+    chat.generate = [this](const ChatPrompt& prompt, const SamplerOptions& sampler, int64_t limit,
+                           const std::function<void(std::string_view)>& on_text) {
+      return generate(prompt, sampler, limit, on_text);
+    };
+    return chat;
+  }
+
+ private:
+  ChatReply generate(const ChatPrompt& prompt, SamplerOptions options, int64_t limit,
+                     const std::function<void(std::string_view)>& on_text) {
+    if (options_.ignore_ends) ban_ends(model_, options);
+    Sampler sampler(std::move(options), model_.sampler_vocabulary());
+    PrefillLine line(terminal_, terminal_.can_edit(), styled_);
+    InterruptFlag::lower();
+    terminal_.set_mode(TerminalMode::kAnswer);
+    const WriteListener listener{
+        .prefill = [&](int64_t done, int64_t total) { line.advance(done, total); },
+        .text = on_text,
+        .stop = [] { return InterruptFlag::raised(); }};
+    WriteOptions write = options_.write;
+    write.max_tokens = limit;
+    const Written written = writer_.write(prompt.ids, sampler, write, listener);
+    line.wipe();
+    InterruptFlag::lower();
+    return {written.ended, written.stats};
+  }
+
+  const ChatCommandOptions& options_;
+  Terminal& terminal_;
+  bool styled_;
+  Json tools_;
+  LoadedModel& model_;
+  ChatEncoder encoder_;
+  Writer writer_;
+};
+
+const char* variable(const char* name) { return std::getenv(name); }
+
+// As in run: the text that a message is about follows it.
+std::string first_message(const ChatCommandOptions& o) {
+  if (o.file.empty()) return o.prompt;
+  const std::string text = read_file(o.file);
+  return o.prompt.empty() ? text : o.prompt + "\n\n" + text;
+}
+
+ChatOptions session_options(const ChatCommandOptions& o, const LoadedModel& model,
+                            bool interactive) {
+  ChatOptions options;
+  options.settings = {o.sampler, model.sampling(), o.write.max_tokens};
+  options.settings.resolved();  // a wrong value is an error before anybody types
+  options.system = system_message(o.flags);
+  options.extra = template_names(o.flags);
+  options.show_thinking = o.show_thinking.value_or(interactive);
+  options.show_stats = o.stats && interactive;
+  const char* home = variable("HOME");
+  options.home = home == nullptr ? "" : home;
+  return options;
+}
+
+// One message, one answer.
+int answer_once(const ChatCommandOptions& o, LoadedModel& loaded, Terminal& terminal,
+                const std::string& message) {
+  Partner partner(o, loaded, terminal, false);
+  ChatModel model = partner.as_chat_model();
+  bool stopped = false;
+  model.generate = [&stopped, generate = model.generate](auto&&... arguments) {
+    ChatReply reply = generate(arguments...);
+    stopped = reply.ended == Ended::kStopped;
+    return reply;
+  };
+  ChatScreen screen({.terminal = ::isatty(STDOUT_FILENO) != 0},
+                    [&](std::string_view bytes) { write_all(terminal, bytes); });
+  ChatSession session(std::move(model), session_options(o, loaded, false), screen);
+  session.say(message);
+  return stopped ? kInterrupted : kDone;
+}
+
+int converse(const ChatCommandOptions& o, LoadedModel& model, Terminal& terminal,
+             const std::string& first) {
+  const char* no_color = variable("NO_COLOR");
+  const bool styled = terminal.can_edit() && (no_color == nullptr || no_color[0] == '\0');
+  Partner partner(o, model, terminal, styled);
+  History history(o.history ? history_path(variable("XDG_DATA_HOME"), variable("HOME")) : "");
+  ChatScreen screen({.terminal = true, .styled = styled},
+                    [&](std::string_view bytes) { write_all(terminal, bytes); });
+  const History no_history;
+  LineReader questions(terminal, no_history, {}, styled);
+  const Ask ask = [&](std::string_view question) {
+    const ReadMessage answer = questions.read(question, "");
+    return answer.kind == ReadMessage::Kind::kText ? answer.text : "";
+  };
+  ChatSession session(partner.as_chat_model(), session_options(o, model, true), screen, ask);
+  LineReader reader(
+      terminal, history, [&](std::string_view before) { return session.completions(before); },
+      styled);
+  screen.note(fmt::format("{}, context of {} tokens. /help helps, Ctrl-D leaves.", model.name(),
+                          count_text(model.context())));
+  if (!first.empty()) session.say(first);
+  for (;;) {
+    reader.set_enter_sends(session.enter_sends());
+    const ReadMessage typed = reader.read(">>> ", "... ", session.take_draft());
+    if (typed.kind == ReadMessage::Kind::kEnd) return kDone;
+    if (typed.kind == ReadMessage::Kind::kInterrupt) {
+      if (typed.text.empty()) screen.note("Ctrl-D or /bye leaves.");
+      continue;
+    }
+    history.add(typed.text);
+    if (session.handle(typed.text) == ChatSession::Next::kLeave) return kDone;
+  }
+}
+
+std::string without_line_ends(std::string text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+int run_chat(const ChatCommandOptions& o) {
+  const bool talks = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+  std::string first = without_line_ends(first_message(o));
+  if (first.empty() && !talks) first = without_line_ends(read_file("-"));
+  if (first.empty() && !talks) fail("there is no message: give one on standard input or with -p");
+  // Loading has a Ctrl-C of its own, so what handles signals later comes after it.
+  LoadedModel model(o.model);
+  Terminal terminal(variable("TERM"));
+  const InterruptFlag interrupts;
+  try {
+    return talks ? converse(o, model, terminal, first) : answer_once(o, model, terminal, first);
+  } catch (const OutputGone&) {
+    return kOutputGone;
+  }
+}
+
+void add_message_options(CLI::App& command, ChatCommandOptions& o) {
+  command.add_option("-p,--prompt", o.prompt, "The first message")->type_name("TEXT");
+  command.add_option("-f,--file", o.file, "A file that holds it, or that it is about")
+      ->type_name("FILE");
+  add_chat_options(command, o.flags);
+  add_integer(command, "-n,--predict", o.write.max_tokens, -1, int64_t{1} << 30,
+              "Most tokens of an answer (default: -1, as many as fit)");
+  command
+      .add_option("-r,--reverse-prompt,--stop", o.write.stops,
+                  "An answer ends before this text; may be given several times")
+      ->type_name("TEXT")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  command.add_flag("--ignore-eos", o.ignore_ends, "Answers do not end by themselves");
+  command.add_flag("--special", o.write.show_control, "Show control tokens");
+}
+
+void add_look_options(CLI::App& command, ChatCommandOptions& o) {
+  command.add_flag_callback(
+      "--show-thinking", [&o] { o.show_thinking = true; },
+      "Show what the model thinks (the default on a terminal)");
+  command.add_flag_callback(
+      "--hide-thinking", [&o] { o.show_thinking = false; }, "Do not (the default in a pipe)");
+  command.add_flag("--stats,!--no-stats", o.stats,
+                   "A line about tokens and time after each answer (default: on)");
+  command.add_flag("--history,!--no-history", o.history,
+                   "Keep what is typed in ~/.local/share/braid/history (default: on)");
+}
+
+}  // namespace
+
+Command chat_command(CLI::App& app) {
+  const auto o = std::make_shared<ChatCommandOptions>();
+  CLI::App& command = *app.add_subcommand("chat", "Talk with a model");
+  add_model_options(command, o->model);
+  add_message_options(command, *o);
+  add_look_options(command, *o);
+  add_integer(command, "-b,--batch-size", o->batch, 1, int64_t{1} << 30,
+              "Bounds --ubatch-size (default: 2048)");
+  add_sampler_options(command, o->sampler);
+  command.footer(R"(Examples:
+  braid chat
+  braid chat -m model.gguf -sys "You answer in one sentence." --temp 0.6
+  echo "How old is the moon?" | braid chat -m model.gguf)");
+  return {&command, [o] {
+            o->model.engine.ubatch = std::min(o->model.engine.ubatch, o->batch);
+            return run_chat(*o);
+          }};
+}
+
+}  // namespace braid
