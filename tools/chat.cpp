@@ -111,7 +111,6 @@ class Partner {
     if (options_.ignore_ends) ban_ends(model_, options);
     Sampler sampler(std::move(options), model_.sampler_vocabulary());
     PrefillLine line(terminal_, terminal_.can_edit(), styled_);
-    InterruptFlag::lower();
     terminal_.set_mode(TerminalMode::kAnswer);
     const WriteListener listener{
         .prefill = [&](int64_t done, int64_t total) { line.advance(done, total); },

@@ -105,6 +105,7 @@ class Chat:
         self.wait_for_prompt()
 
     def messages(self):
+        self.wait_for_prompt()
         path = Path(tempfile.mktemp(suffix=".json"))
         self.send(f"/save {path}")
         messages = json.loads(path.read_text())["messages"]
@@ -319,7 +320,10 @@ class Terminal(unittest.TestCase):
         chat.wait_until(lambda: chat.modes()[3] & termios.ISIG, "an answer")
         self.assertFalse(chat.modes()[3] & termios.ECHO)
         chat.type(CTRL_C)
-        chat.wait_for_prompt()
+        chat.wait_for("Stopped")
+        chat.settle()
+        chat.type(CTRL_C)  # where the answer had not begun the message is there again
+        chat.settle()
         chat.type(CTRL_C)
         chat.wait_for("Ctrl-D or /bye leaves.")
         chat.type(CTRL_D)

@@ -22,7 +22,9 @@ ReadMessage LineReader::read(std::string_view prompt, std::string_view more, std
   view_.forget();
   view_.resize(terminal_.columns(), terminal_.rows());
   ReadMessage message = edit(prompt, more);
-  // What is typed from now on waits, as it was typed, for the next time.
+  // What is typed from now on waits, as it was typed, for the next time; a Ctrl-C from now on is
+  // meant for the answer, even if that has not begun.
+  InterruptFlag::lower();
   terminal_.set_mode(TerminalMode::kAnswer);
   return message;
 }
