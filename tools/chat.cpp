@@ -1,4 +1,5 @@
 // braid chat: a conversation in a terminal. In a pipe: one message in, one answer out.
+#include "text/call_arguments.h"
 #include "tools/chat_options.h"
 #include "tools/chat_session.h"
 #include "tools/cli.h"
@@ -37,7 +38,6 @@ struct ChatCommandOptions {
   WriteOptions write;
   std::string prompt, file;
   bool ignore_ends = false, history = true, stats = true;
-  std::optional<bool> show_thinking;
   int64_t batch = 2048;
 };
 
@@ -82,6 +82,7 @@ class Partner {
         terminal_(terminal),
         styled_(styled),
         tools_(offered_tools(options.flags)),
+        call_arguments_(wanted_call_arguments(model.chat_template())),
         model_(model),
         encoder_(model_.tokenizer()),
         writer_(model_) {}
@@ -96,6 +97,7 @@ class Partner {
       input.bos_token = model_.text().bos_token;
       input.eos_token = model_.text().eos_token;
       input.extra = &extra;
+      input.call_arguments = call_arguments_;
       return encoder_.encode(model_.chat_template(), input);
     };
     chat.generate = [this](const ChatPrompt& prompt, const SamplerOptions& sampler, int64_t limit,
@@ -128,6 +130,7 @@ class Partner {
   Terminal& terminal_;
   bool styled_;
   Json tools_;
+  CallArguments call_arguments_;  // conversations that are loaded may hold calls
   LoadedModel& model_;
   ChatEncoder encoder_;
   Writer writer_;
@@ -149,7 +152,7 @@ ChatOptions session_options(const ChatCommandOptions& o, const LoadedModel& mode
   options.settings.resolved();  // a wrong value is an error before anybody types
   options.system = system_message(o.flags);
   options.extra = template_names(o.flags);
-  options.show_thinking = o.show_thinking.value_or(interactive);
+  options.show_thinking = o.flags.show_thinking.value_or(interactive);
   options.show_stats = o.stats && interactive;
   const char* home = variable("HOME");
   options.home = home == nullptr ? "" : home;
@@ -247,11 +250,6 @@ void add_message_options(CLI::App& command, ChatCommandOptions& o) {
 }
 
 void add_look_options(CLI::App& command, ChatCommandOptions& o) {
-  command.add_flag_callback(
-      "--show-thinking", [&o] { o.show_thinking = true; },
-      "Show what the model thinks (the default on a terminal)");
-  command.add_flag_callback(
-      "--hide-thinking", [&o] { o.show_thinking = false; }, "Do not (the default in a pipe)");
   command.add_flag("--stats,!--no-stats", o.stats,
                    "A line about tokens and time after each answer (default: on)");
   command.add_flag("--history,!--no-history", o.history,

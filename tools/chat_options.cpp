@@ -28,6 +28,12 @@ void add_chat_options(CLI::App& command, ChatFlags& flags) {
   command.add_flag_callback(
       "--no-think", [&flags] { flags.think = false; },
       "Let it answer at once (templates with enable_thinking)");
+  command.add_flag_callback(
+      "--show-thinking", [&flags] { flags.show_thinking = true; },
+      "Show what it thinks (the default on a terminal)");
+  command.add_flag_callback(
+      "--hide-thinking", [&flags] { flags.show_thinking = false; },
+      "Do not (the default in a pipe)");
   command
       .add_option("--chat-template-kwargs", flags.template_arguments,
                   "More names for the template, as a JSON object")

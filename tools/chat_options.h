@@ -10,13 +10,15 @@
 namespace braid {
 
 struct ChatFlags {
-  std::string system, system_file;  // the system message
-  std::optional<bool> think;        // enable_thinking of the template
-  std::string template_arguments;   // a JSON object of further names
-  std::string tools_file;           // a JSON array of tools
+  std::string system, system_file;    // the system message
+  std::optional<bool> think;          // enable_thinking of the template
+  std::optional<bool> show_thinking;  // what the model thinks before it answers; not set: on a
+                                      // terminal
+  std::string template_arguments;     // a JSON object of further names
+  std::string tools_file;             // a JSON array of tools
 };
 
-// -sys, --system-prompt-file, --think, --no-think, --chat-template-kwargs, --tools
+// -sys, --system-prompt-file, --think, --no-think, --show-thinking, --chat-template-kwargs, --tools
 void add_chat_options(CLI::App& command, ChatFlags& flags);
 
 // The three below throw Error that names the option.

@@ -210,7 +210,7 @@ TEST_F(Session, AnAnswerThatMeetsTheEndAsks) {
 
 TEST_F(Session, NobodyToAskMeansAnError) {
   context_ = 100;
-  ChatSession session(model(), {}, screen_);
+  ChatSession session(model(), ChatOptions(), screen_);
   session.say(std::string(60, 'a'));
   EXPECT_THROW(session.say(std::string(60, 'b')), Error);
   EXPECT_EQ(session.conversation().turns(), 1u);

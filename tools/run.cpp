@@ -35,7 +35,6 @@ struct RunOptions {
   WriteOptions write;
   std::optional<std::string> prompt;
   std::string file;
-  std::optional<bool> show_thinking;  // not set: on a terminal
   bool chat = false, escape = true, ignore_end = false, json = false, stats = false, quiet = false;
   int64_t n_predict = -1, batch = 2048;
 };
@@ -99,7 +98,7 @@ class Output {
         splitter_(prompt_opens_thinking(prompt)),
         screen_({.terminal = on_terminal(),
                  .styled = on_terminal() && std::getenv("NO_COLOR") == nullptr,
-                 .show_thinking = o.show_thinking.value_or(on_terminal())},
+                 .show_thinking = o.chat_flags.show_thinking.value_or(on_terminal())},
                 [this](std::string_view bytes) { put(bytes); }) {}
 
   void write(std::string_view text) {
@@ -238,8 +237,6 @@ void add_prompt_options(CLI::App& command, RunOptions& o) {
       ->type_name("FILE");
   command.add_flag("--chat", o.chat, "The prompt is a message: use the chat template");
   add_chat_options(command, o.chat_flags);
-  command.add_flag("--show-thinking,!--hide-thinking", o.show_thinking,
-                   "With --chat: what the model thinks before it answers (default: on a terminal)");
   command.add_flag("-e,--escape,!--no-escape", o.escape,
                    "Read \\n, \\t, \\\" in -p as what they stand for (default: on)");
   add_integer(command, "-n,--predict", o.n_predict, -1, int64_t{1} << 30,
