@@ -20,8 +20,9 @@ QWEN2 = (
 )
 
 
-def train(path, size):
-    tokenizer = Tokenizer(models.BPE(byte_fallback=False))
+def bare(model):
+    """A tokenizer without its special tokens."""
+    tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -30,6 +31,16 @@ def train(path, size):
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def add_special(tokenizer):
+    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in template.CONTROL])
+    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in template.MARKS])
+
+
+def train(path, size):
+    tokenizer = bare(models.BPE(byte_fallback=False))
     special = template.CONTROL + template.MARKS
     documents = (part for part in open(path, encoding="utf-8").read().split(template.END) if part)
 
@@ -54,8 +65,7 @@ def train(path, size):
     got = tokenizer.get_vocab_size()
     if got != size - len(special):
         raise SystemExit(f"{path}: only {got} tokens from this text, {size - len(special)} wanted; use more text")
-    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in template.CONTROL])
-    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in template.MARKS])
+    add_special(tokenizer)
     return tokenizer
 
 
