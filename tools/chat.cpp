@@ -9,6 +9,7 @@
 #include "tools/progress.h"
 #include "tools/terminal/line_reader.h"
 #include "tools/units.h"
+#include "tools/write_options.h"
 
 #include "base/check.h"
 
@@ -35,10 +36,9 @@ struct ChatCommandOptions {
   ModelChoice model;
   SamplerOverrides sampler;
   ChatFlags flags;
-  WriteOptions write;
+  WriteFlags answers;
   std::string prompt, file;
-  bool ignore_ends = false, history = true, stats = true;
-  int64_t batch = 2048;
+  bool history = true, stats = true;
 };
 
 struct OutputGone {};
@@ -110,7 +110,7 @@ class Partner {
  private:
   ChatReply generate(const ChatPrompt& prompt, SamplerOptions options, int64_t limit,
                      const std::function<void(std::string_view)>& on_text) {
-    if (options_.ignore_ends) ban_ends(model_, options);
+    if (options_.answers.ignore_ends) ban_ends(model_, options);
     Sampler sampler(std::move(options), model_.sampler_vocabulary());
     PrefillLine line(terminal_, terminal_.can_edit(), styled_);
     terminal_.set_mode(TerminalMode::kAnswer);
@@ -118,7 +118,7 @@ class Partner {
         .prefill = [&](int64_t done, int64_t total) { line.advance(done, total); },
         .text = on_text,
         .stop = [] { return InterruptFlag::raised(); }};
-    WriteOptions write = options_.write;
+    WriteOptions write = options_.answers.write;
     write.max_tokens = limit;
     const Written written = writer_.write(prompt.ids, sampler, write, listener);
     line.wipe();
@@ -148,7 +148,7 @@ std::string first_message(const ChatCommandOptions& o) {
 ChatOptions session_options(const ChatCommandOptions& o, const LoadedModel& model,
                             bool interactive) {
   ChatOptions options;
-  options.settings = {o.sampler, model.sampling(), o.write.max_tokens};
+  options.settings = {o.sampler, model.sampling(), o.answers.write.max_tokens};
   options.settings.resolved();  // a wrong value is an error before anybody types
   options.system = system_message(o.flags);
   options.extra = template_names(o.flags);
@@ -237,16 +237,7 @@ void add_message_options(CLI::App& command, ChatCommandOptions& o) {
   command.add_option("-f,--file", o.file, "A file that holds it, or that it is about")
       ->type_name("FILE");
   add_chat_options(command, o.flags);
-  add_integer(command, "-n,--predict", o.write.max_tokens, -1, int64_t{1} << 30,
-              "Most tokens of an answer (default: -1, as many as fit)");
-  command
-      .add_option("-r,--reverse-prompt,--stop", o.write.stops,
-                  "An answer ends before this text; may be given several times")
-      ->type_name("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-  command.add_flag("--ignore-eos", o.ignore_ends, "Answers do not end by themselves");
-  command.add_flag("--special", o.write.show_control, "Show control tokens");
+  add_write_options(command, o.answers);
 }
 
 void add_look_options(CLI::App& command, ChatCommandOptions& o) {
@@ -264,17 +255,12 @@ Command chat_command(CLI::App& app) {
   add_model_options(command, o->model);
   add_message_options(command, *o);
   add_look_options(command, *o);
-  add_integer(command, "-b,--batch-size", o->batch, 1, int64_t{1} << 30,
-              "Bounds --ubatch-size (default: 2048)");
   add_sampler_options(command, o->sampler);
   command.footer(R"(Examples:
   braid chat
   braid chat -m model.gguf -sys "You answer in one sentence." --temp 0.6
   echo "How old is the moon?" | braid chat -m model.gguf)");
-  return {&command, [o] {
-            o->model.engine.ubatch = std::min(o->model.engine.ubatch, o->batch);
-            return run_chat(*o);
-          }};
+  return {&command, [o] { return run_chat(*o); }};
 }
 
 }  // namespace braid

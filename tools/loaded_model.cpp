@@ -64,6 +64,8 @@ void add_model_options(CLI::App& command, ModelChoice& choice) {
                   "A chat template (Jinja) in place of the model's own")
       ->type_name("FILE");
   add_engine_options(command, choice.engine);
+  add_integer(command, "-b,--batch-size", choice.batch, 1, int64_t{1} << 30,
+              fmt::format("Bounds --ubatch-size (default: {})", choice.batch));
   add_device_options(command, choice.device);
 }
 
@@ -88,6 +90,7 @@ LoadedModel::LoadedModel(const ModelChoice& choice)
       template_(template_of(choice, text_, file_->path())),
       device_(open_device(choice.device)) {
   EngineOptions options = choice.engine;
+  options.ubatch = std::min(options.ubatch, choice.batch);
   if (options.context > 0) options.ubatch = std::min(options.ubatch, options.context);
   engine_ = std::make_unique<Engine>(*file_, *device_, options);
   warm_up(*file_);

@@ -18,13 +18,15 @@
 
 namespace braid {
 
-// -m, --chat-template, --chat-template-file, -c and the other engine options, -t, --device, --isa
+// -m, --chat-template, --chat-template-file, -b, -c and the other engine options, -t, --device,
+// --isa
 struct ModelChoice {
   std::string path;           // empty: the demo model
   std::string template_name;  // of those that the model has
   std::string template_file;  // Jinja; wins
   // Spare slots: the writer goes back to the ends of prompts (generation.h).
   EngineOptions engine{.context = kUsualContext, .spare_slots = 2};
+  int64_t batch = 2048;  // bounds the micro-batch
   DeviceChoice device;
 };
 void add_model_options(CLI::App& command, ModelChoice& choice);

@@ -94,6 +94,7 @@ TEST(Units, AsPeopleReadThem) {
 TEST(Progress, SaysRateAndRest) {
   EXPECT_EQ(progress_text(0, 100, "tokens", 0), "0 of 100 tokens");
   EXPECT_EQ(progress_text(50, 150, "tokens", 5), "50 of 150 tokens, 10.0 tokens/s, 10 s left");
+  EXPECT_EQ(progress_text(50, 150, "MiB loaded", 5), "50 of 150 MiB loaded, 10.0 MiB/s, 10 s left");
 }
 
 }  // namespace

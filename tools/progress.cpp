@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string_view>
 
 namespace braid {
 
@@ -13,7 +14,8 @@ std::string progress_text(int64_t done, int64_t total, const char* unit, double 
   std::string text = fmt::format("{} of {} {}", done, total, unit);
   if (done == 0 || seconds <= 0) return text;
   const double rate = static_cast<double>(done) / seconds;
-  return text + fmt::format(", {:.1f} {}/s, {} left", rate, unit,
+  const std::string_view noun = std::string_view(unit).substr(0, std::string_view(unit).find(' '));
+  return text + fmt::format(", {:.1f} {}/s, {} left", rate, noun,
                             duration_text(static_cast<double>(total - done) / rate));
 }
 

@@ -8,7 +8,7 @@
 
 namespace braid {
 
-// "410 of 2044 tokens, 102.5 tokens/s, 16 s left"
+// "410 of 2044 tokens read, 102.5 tokens/s, 16 s left"; the unit's first word is what is counted
 std::string progress_text(int64_t done, int64_t total, const char* unit, double seconds);
 
 class Progress {

@@ -13,6 +13,7 @@
 #include "tools/loaded_model.h"
 #include "tools/progress.h"
 #include "tools/sampler_options.h"
+#include "tools/write_options.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,11 +33,10 @@ struct RunOptions {
   ModelChoice model;
   SamplerOverrides sampler;
   ChatFlags chat_flags;
-  WriteOptions write;
+  WriteFlags answers;
   std::optional<std::string> prompt;
   std::string file;
-  bool chat = false, escape = true, ignore_end = false, json = false, stats = false, quiet = false;
-  int64_t n_predict = -1, batch = 2048;
+  bool chat = false, escape = true, json = false, stats = false, quiet = false;
 };
 
 // \n, \t and the like in -p, as in llama.cpp; what is no escape stays as it is.
@@ -176,7 +176,7 @@ Json result_json(const RunOptions& o, const LoadedModel& model, const Written& w
                     {"decode_seconds", s.decode},
                     {"prompt_tokens_per_second", s.prompt_speed()},
                     {"completion_tokens_per_second", s.write_speed()}};
-  if (o.write.logprobs >= 0) out["logprobs"] = notes_json(written.notes, model.tokenizer());
+  if (o.answers.write.logprobs >= 0) out["logprobs"] = notes_json(written.notes, model.tokenizer());
   return out;
 }
 
@@ -184,15 +184,13 @@ int run_prompt(const RunOptions& o) {
   LoadedModel model(o.model);
   const ChatPrompt prompt = make_prompt(o, model);
   SamplerOptions sampling = resolve(o.sampler, model.sampling());
-  if (o.ignore_end) ban_ends(model, sampling);
+  if (o.answers.ignore_ends) ban_ends(model, sampling);
   Sampler sampler(sampling, model.sampler_vocabulary());
-  WriteOptions write = o.write;
-  write.max_tokens = o.n_predict;
 
   Output output(o, prompt.text);
   const InterruptGuard interrupt;
   std::optional<Progress> progress;
-  if (!o.quiet) progress.emplace(static_cast<int64_t>(prompt.ids.size()), "tokens of the prompt");
+  if (!o.quiet) progress.emplace(static_cast<int64_t>(prompt.ids.size()), "tokens read");
   const WriteListener listener{.prefill =
                                    [&](int64_t done, int64_t) {
                                      if (progress) progress->advance(done - progress->done());
@@ -204,7 +202,7 @@ int run_prompt(const RunOptions& o) {
                                    },
                                .stop = [&] { return interrupt.interrupted() || output.closed(); }};
   Writer writer(model);
-  const Written written = writer.write(prompt.ids, sampler, write, listener);
+  const Written written = writer.write(prompt.ids, sampler, o.answers.write, listener);
   progress.reset();
   output.end();
 
@@ -239,19 +237,10 @@ void add_prompt_options(CLI::App& command, RunOptions& o) {
   add_chat_options(command, o.chat_flags);
   command.add_flag("-e,--escape,!--no-escape", o.escape,
                    "Read \\n, \\t, \\\" in -p as what they stand for (default: on)");
-  add_integer(command, "-n,--predict", o.n_predict, -1, int64_t{1} << 30,
-              "Most tokens to write (default: -1, until the end or the context is full)");
-  command
-      .add_option("-r,--reverse-prompt,--stop", o.write.stops,
-                  "Stop before this text; may be given several times")
-      ->type_name("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-  command.add_flag("--ignore-eos", o.ignore_end, "Go on where the model would end");
-  command.add_flag("--special", o.write.show_control, "Show control tokens");
+  add_write_options(command, o.answers);
   command.add_flag("--json", o.json, "One JSON object at the end in place of the text");
   command
-      .add_option("--logprobs", o.write.logprobs,
+      .add_option("--logprobs", o.answers.write.logprobs,
                   "With --json: log-probabilities, of this many tokens at each place")
       ->type_name("N")
       ->check(CLI::Range(0, 1000).description(""));
@@ -267,13 +256,8 @@ Command run_command(CLI::App& app) {
   command.footer(kFooter);
   add_model_options(command, o->model);
   add_prompt_options(command, *o);
-  add_integer(command, "-b,--batch-size", o->batch, 1, int64_t{1} << 30,
-              "Bounds --ubatch-size (default: 2048)");
   add_sampler_options(command, o->sampler);
-  return {&command, [o] {
-            o->model.engine.ubatch = std::min(o->model.engine.ubatch, o->batch);
-            return run_prompt(*o);
-          }};
+  return {&command, [o] { return run_prompt(*o); }};
 }
 
 }  // namespace braid
