@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "format/json.h"
+#include "tools/files.h"
 
 #include <fmt/format.h>
 
@@ -118,10 +119,7 @@ void Conversation::save(const std::string& path) const {
 }
 
 Conversation Conversation::load(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: cannot be opened: {}", path, std::strerror(errno));
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const Json json = Json::parse(bytes, nullptr, false);
+  const Json json = Json::parse(read_file(path), nullptr, false);
   if (json.is_discarded()) fail("{}: is not JSON", path);
   Conversation conversation;
   conversation.messages_ = json.is_object() && json.contains("messages") ? json["messages"] : json;

@@ -173,7 +173,8 @@ bool Writer::feed(std::span<const int32_t> prompt, const WriteListener& listener
 
 void Writer::keep_place() {
   const auto spare = static_cast<size_t>(engine_.options().spare_slots);
-  if (spare == 0) return;
+  // All places are beginnings of the prompt, so one as long as it is the same: it was asked again.
+  if (spare == 0 || (!places_.empty() && places_.back().length() == live_.length())) return;
   if (places_.size() == spare) places_.erase(places_.begin());
   places_.push_back(live_.fork());
 }

@@ -109,6 +109,15 @@ TEST_F(Generation, WhatAgreesIsNotComputedAgain) {
   EXPECT_EQ(write(writer, on, {.max_tokens = 3}).written.stats.reused, held);
 }
 
+TEST_F(Generation, APromptAskedAgainTakesNoPlaceOfAnother) {
+  const std::vector<int32_t> early = ids(kLong), late = ids(kLong + " " + kLong);
+  Writer writer(*model_);
+  write(writer, early, {.max_tokens = 3});
+  for (int i = 0; i < 3; ++i) write(writer, late, {.max_tokens = 40});
+  EXPECT_EQ(write(writer, early, {.max_tokens = 3}).written.stats.reused,
+            static_cast<int64_t>(early.size()) - 1);
+}
+
 TEST_F(Generation, WithoutSpareSlotsItIsOnlySlower) {
   model_ = load(512, 0);
   const std::vector<int32_t> prompt = ids(kLong);

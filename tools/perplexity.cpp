@@ -8,6 +8,7 @@
 #include "format/open.h"
 #include "text/model_text.h"
 #include "text/tokenizer.h"
+#include "tools/files.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/perplexity_score.h"
@@ -17,9 +18,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 namespace braid {
@@ -38,11 +36,7 @@ struct PerplexityOptions {
 };
 
 std::string read_text(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder, not a text", path);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: cannot be opened", path);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text = read_file(path);
   if (text.ends_with('\n')) text.pop_back();  // as llama-perplexity does
   return text;
 }

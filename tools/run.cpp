@@ -39,29 +39,13 @@ struct RunOptions {
   bool chat = false, escape = true, json = false, stats = false, quiet = false;
 };
 
-// \n, \t and the like in -p, as in llama.cpp; what is no escape stays as it is.
-std::string with_escapes(std::string_view text) {
-  constexpr std::string_view kLetters = "ntr\\'\"", kMeanings = "\n\t\r\\'\"";
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const size_t known = text[i] == '\\' && i + 1 < text.size() ? kLetters.find(text[i + 1])
-                                                                : std::string_view::npos;
-    if (known == std::string_view::npos) {
-      out += text[i];
-    } else {
-      out += kMeanings[known];
-      ++i;
-    }
-  }
-  return out;
-}
-
 std::string read_prompt(const RunOptions& o) {
-  if (o.prompt && !o.file.empty()) {
+  if (o.prompt) {
+    // As in llama.cpp; a prompt may hold a backslash that is none of its escapes.
+    const std::string prompt = o.escape ? unescape(*o.prompt, OtherEscapes::kKeep) : *o.prompt;
     // As a person would say it: the question, and the text that it is about.
-    return (o.escape ? with_escapes(*o.prompt) : *o.prompt) + "\n\n" + read_file(o.file);
+    return o.file.empty() ? prompt : prompt + "\n\n" + read_file(o.file);
   }
-  if (o.prompt) return o.escape ? with_escapes(*o.prompt) : *o.prompt;
   if (!o.file.empty()) return read_file(o.file);
   if (isatty(STDIN_FILENO) != 0)
     fail("run: no prompt: give one with -p, with -f, or on standard input (braid chat to talk)");

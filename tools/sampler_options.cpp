@@ -205,7 +205,7 @@ std::pair<int32_t, float> parse_logit_bias(const std::string& text) {
        text);
 }
 
-std::string unescape(const std::string& text) {
+std::string unescape(const std::string& text, OtherEscapes others) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '\\') {
@@ -214,10 +214,14 @@ std::string unescape(const std::string& text) {
     }
     constexpr std::string_view kLetters = "ntr\"'\\", kMeanings = "\n\t\r\"'\\";
     const size_t known = i + 1 < text.size() ? kLetters.find(text[i + 1]) : std::string_view::npos;
-    if (known == std::string_view::npos)
+    if (known != std::string_view::npos) {
+      out += kMeanings[known];
+      ++i;
+    } else if (others == OtherEscapes::kKeep) {
+      out += text[i];
+    } else {
       fail("\"{}\": a backslash is followed by n, t, r, a quote or a backslash", text);
-    out += kMeanings[known];
-    ++i;
+    }
   }
   return out;
 }

@@ -41,7 +41,8 @@ SamplerOptions resolve(const SamplerOverrides& overrides, const SamplerOptions& 
 // "15043+1", "15043-0.5", "15043-inf". Throws Error.
 std::pair<int32_t, float> parse_logit_bias(const std::string& text);
 
-// \n, \t, \r, \", \', \\ of a breaker as typed in a shell. Throws Error for another escape.
-std::string unescape(const std::string& text);
+// \n, \t, \r, \", \', \\ as typed in a shell. What is no escape stays, or is an Error.
+enum class OtherEscapes { kError, kKeep };
+std::string unescape(const std::string& text, OtherEscapes others = OtherEscapes::kError);
 
 }  // namespace braid

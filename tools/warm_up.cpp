@@ -1,6 +1,7 @@
 #include "tools/warm_up.h"
 
 #include "format/tensor_file.h"
+#include "tools/doctor.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 
@@ -9,8 +10,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
-#include <string>
 #include <vector>
 
 namespace braid {
@@ -38,12 +37,14 @@ size_t bytes_in_memory(const Pages& pages) {
                     std::count_if(there.begin(), there.end(), [](auto p) { return (p & 1) != 0; }));
 }
 
-size_t available_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string name, unit;
-  for (size_t kb = 0; file >> name >> kb; std::getline(file, unit))
-    if (name == "MemAvailable:") return kb * 1024;
-  return 0;
+// Within the limit of a container too; nothing known is no room.
+size_t room() {
+  const Machine machine = read_machine("");
+  size_t room = machine.available.value_or(0);
+  if (machine.memory_limit)
+    room = std::min(room, *machine.memory_limit - std::min(*machine.memory_limit,
+                                                           machine.memory_limit_used.value_or(0)));
+  return room;
 }
 
 void fill(const Pages& pages) {
@@ -65,7 +66,7 @@ void warm_up(const TensorFile& file) {
     total += tensor.bytes.size();
     there += bytes_in_memory(pages_of(tensor.bytes));
   }
-  if (there >= total || total - there > available_memory() / 10 * 9) return;
+  if (there >= total || total - there > room() / 10 * 9) return;
   std::sort(weights.begin(), weights.end(),
             [](const auto& a, const auto& b) { return a.data() < b.data(); });
   const InterruptGuard interrupt;

@@ -7,7 +7,8 @@ compares every forward here with theirs.
 The budget: one BF16 GGUF well below 30,000,000 bytes that also trains on two CPU cores in an evening; 12.6 million
 parameters.
   - 4 layers, one period of the interval 4 (three gated delta nets, one attention), hidden 256, a row of the K-quants.
-    Eight layers fit the file as well, but on a CPU they see half as many tokens, which is worse at this size.
+    Eight layers fit the file as well, but on a CPU they see about half as many tokens in the same time. Which of the
+    two would come out better was not measured.
   - attention 4 heads, 2 for keys, size 128; delta net 2 key and 4 value heads of 128: sizes that other programs have
     fast paths for, and value heads grouped two to a key head as in the released models.
   - 8 experts of 256, 2 used, and a shared one of 256: so every matrix has rows of 256, which K-quants need.

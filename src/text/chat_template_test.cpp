@@ -1,6 +1,7 @@
 // Templates against what jinja2 made of them (scripts/make_jinja_vectors.py), and what is ours
 // alone: messages, limits, the context from messages.
 #include "text/chat_template.h"
+#include "text/test_clock.h"
 
 #include <gtest/gtest.h>
 
@@ -21,20 +22,6 @@ std::string read(const std::string& name) {
   std::ifstream file(std::string(BRAID_TEST_DATA) + "/jinja/" + name, std::ios::binary);
   EXPECT_TRUE(file) << name;
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// 2026-09-05 14:07:09, a Saturday: the clock of the script.
-std::tm fixed_time() {
-  std::tm time{};
-  time.tm_year = 126;
-  time.tm_mon = 8;
-  time.tm_mday = 5;
-  time.tm_hour = 14;
-  time.tm_min = 7;
-  time.tm_sec = 9;
-  time.tm_wday = 6;
-  time.tm_yday = 247;
-  return time;
 }
 
 ChatTemplate parse(std::string source, const jinja::Limits& limits = {}) {

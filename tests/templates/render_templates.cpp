@@ -10,24 +10,11 @@
 
 #include "base/check.h"
 #include "text/chat_template.h"
+#include "text/test_clock.h"
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// 2026-09-05 14:07:09, a Saturday: the clock of the script.
-std::tm fixed_time() {
-  std::tm time{};
-  time.tm_year = 126;
-  time.tm_mon = 8;
-  time.tm_mday = 5;
-  time.tm_hour = 14;
-  time.tm_min = 7;
-  time.tm_sec = 9;
-  time.tm_wday = 6;
-  time.tm_yday = 247;
-  return time;
-}
 
 Json render(const braid::ChatTemplate& chat, const Json& context) {
   try {
@@ -39,7 +26,7 @@ Json render(const braid::ChatTemplate& chat, const Json& context) {
 
 Json answer(const Json& request) {
   braid::ChatTemplateOptions options;
-  options.now = fixed_time;
+  options.now = braid::fixed_time;
   try {
     const braid::ChatTemplate chat(request["template"].get<std::string>(), std::move(options));
     Json results = Json::array();
