@@ -147,24 +147,40 @@ def recall_long(d):
     return template.render(with_system(d, recall.recall_chat(d, target)[0], 0.2))
 
 
+def memory(d):
+    return template.render(with_system(d, recall.memory_chat(d, int(300 * 35 ** d.random())), 0.2))
+
+
 def look_up(d):
-    user, think, answer, _ = recall.ledger(d)
     messages = []
-    recall.pair(messages, user, answer, think)
+    for user, think, answer, _ in recall.ledgers(d):
+        recall.pair(messages, user, answer, think)
+    return template.render(messages)
+
+
+def drill(d):
+    """One kind of exercise several times."""
+    kinds = d.sample(turns.DRILLS, 1 if d.chance(0.6) else 2)
+    messages = []
+    for _ in range(d.number(2, 12)):
+        user, think, answer = d.pick(kinds)(d)
+        recall.pair(messages, user, answer, think)
     return template.render(messages)
 
 
 # Shares of documents; what they are in tokens is in docs/demo-model.md.
 KINDS = {
-    "story": (12, plain_story),
-    "about": (4, about),
-    "chat": (26, chat),
-    "about_one": (12, about_one),
-    "story_chat": (14, story_chat),
-    "reading": (8, reading),
-    "tools": (14, tools),
-    "recall": (6, recall_long),
-    "look_up": (4, look_up),
+    "story": (8, plain_story),
+    "about": (3, about),
+    "chat": (22, chat),
+    "about_one": (10, about_one),
+    "story_chat": (8, story_chat),
+    "reading": (5, reading),
+    "tools": (13, tools),
+    "recall": (2, recall_long),
+    "memory": (12, memory),
+    "look_up": (7, look_up),
+    "drill": (10, drill),
 }
 _WEIGHTS = [(weight, name) for name, (weight, _) in KINDS.items()]
 

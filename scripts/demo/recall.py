@@ -71,6 +71,33 @@ def recall_chat(d, target, filler=None):
     return messages, asked[0][2]
 
 
+def memory_chat(d, size):
+    """Things that are said and asked for in any order, little between them; about `size` characters.
+
+    A long conversation with one question shows a learner one instance of looking back; this one shows dozens, which is
+    what the first steps towards it need.
+    """
+    messages, known, so_far = [], {}, 0
+    while so_far < size:
+        roll = d.random()
+        if known and roll < 0.5:
+            chosen = d.sample(sorted(known), min(len(known), 2 if d.chance(0.15) else 1))
+            user = chosen[0] if len(chosen) == 1 else f"{chosen[0][:-1]}, and {chosen[1][0].lower()}{chosen[1][1:]}"
+            answer = " ".join(known[question] for question in chosen)
+            pair(messages, user, answer, d.pick(["", "", "You told me before.", "I remember that."]))
+        elif roll < 0.82:
+            user, said, question, answer, _ = secret(d)
+            if any(question.split()[-1] == other.split()[-1] or "name?" in question and "name?" in other or "who am" in other.lower() for other in known):
+                continue
+            known[question] = answer
+            pair(messages, user, said)
+        else:
+            user, think, answer = turns.turn(d)
+            pair(messages, user, answer, think)
+        so_far += len(messages[-2]["content"]) + len(messages[-1]["content"]) + 60
+    return messages
+
+
 def talk(d):
     if d.chance(0.45):
         return story_request(d)[:3]
@@ -97,16 +124,19 @@ def story_request(d, brief=None):
     return user, think, s.text, s
 
 
-def ledger(d, lines=None):
-    """A list in the question and one entry asked: (user, think, answer, value)."""
-    n = lines or d.number(4, 30)
+def ledgers(d, most=6):
+    """A list and up to `most` questions about it, the first of which holds it: [(user, think, answer, value)]."""
+    n = d.number(4, 30)
     what, make = d.pick([("number", lambda: str(d.number(10, 999))), ("word", lambda: d.word(2)), ("colour", lambda: d.pick(["red", "blue", "green", "white", "black", "yellow", "brown", "grey"])),
                          ("thing", lambda: d.pick(world.OBJECTS)), ("place", lambda: d.pick(stories.PLACES_USED).name)])
     names = d.sample(world.GUESTS_F + world.GUESTS_M, min(n, 70))
     rows = [(name, make()) for name in names]
-    name, value = d.pick(rows)
     style = d.pick(["{n}: {v}", "{n} has {v}.", "{n} - {v}"])
     text = "\n".join(style.format(n=a, v=b) for a, b in rows)
-    question = d.say("[which {w} belongs to {n}?|what is {n}'s {w}?|find the {w} of {n}.]", w=what, n=name)
-    user = f"{question}\n\n{text}" if d.chance(0.3) else f"{text}\n\n{question}"
-    return user, "" if d.chance(0.5) else style.format(n=name, v=value), d.say("[{n}'s {w} is {v}.|it is {v}.]", n=name, w=what, v=value), value
+    asked, out = d.sample(rows, d.number(1, min(most, len(rows)))), []
+    for i, (name, value) in enumerate(asked):
+        user = d.say("[which {w} belongs to {n}?|what is {n}'s {w}?|find the {w} of {n}.]", w=what, n=name)
+        if i == 0:
+            user = f"{user}\n\n{text}" if d.chance(0.3) else f"{text}\n\n{user}"
+        out.append((user, "" if d.chance(0.5) else style.format(n=name, v=value), d.say("[{n}'s {w} is {v}.|it is {v}.]", n=name, w=what, v=value), value))
+    return out

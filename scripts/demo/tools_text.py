@@ -180,7 +180,7 @@ def plain_turn(d):
 def tool_chat(d, turns=None):
     """(messages, tools) of a whole conversation."""
     messages, needed, absent, taken = [], [], set(), set()
-    for _ in range(turns or d.weighted([(6, 1), (3, 2), (1, 3)])):
+    for _ in range(turns or d.weighted([(3, 1), (3, 2), (2, 3), (2, 5)])):
         choice = d.weighted([(12, "call"), (1, "missing"), (1, "two"), (2, "plain")])
         if choice == "plain":
             messages += plain_turn(d)

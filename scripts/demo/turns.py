@@ -367,3 +367,6 @@ TURNS = [(30, fact_turn), (7, yes_no), (4, portrait), (8, sum_turn), (2, long_su
 
 def turn(d):
     return d.weighted(TURNS)(d)
+
+
+DRILLS = [sum_turn, sum_turn, sum_turn, word_problem, long_sum, shopping, spelling, sorting, repeat, counting, old_language]
