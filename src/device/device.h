@@ -54,16 +54,20 @@ class Device {
   Buffer allocate(size_t bytes, std::string_view what);
   void freeze() { frozen_ = true; }
   size_t allocated() const { return allocated_; }
-  size_t weight_bytes() const { return weight_bytes_; }  // of all blocks prepared so far
+  size_t weight_bytes() const { return weight_bytes_; }  // of all blocks, as the file has them
+  // What they take here.
+  virtual size_t weight_memory() const { return weight_bytes_; }
 
   virtual void upload(void* device_to, const void* from, size_t bytes) = 0;
   virtual void download(void* to, const void* device_from, size_t bytes) = 0;
   virtual void copy(void* device_to, const void* device_from, size_t bytes) = 0;
   virtual void zero(void* device_to, size_t bytes) = 0;
 
+  // From now on prepare() notes shapes and reads no weight: for measuring alone.
+  virtual void describe_only() {}
   // Packing, at load. The file must stay mapped as long as the device lives.
   virtual PackedVector prepare(std::span<const float> vector) = 0;
-  virtual PackedMatrix prepare(const FileMatrix& matrix) = 0;
+  virtual PackedMatrix prepare(const FileMatrix& matrix, MatrixUse use) = 0;
   virtual PackedGdn prepare(const GdnFileWeights& weights) = 0;
   virtual PackedAttention prepare(const AttentionFileWeights& weights) = 0;
   virtual PackedMlp prepare(const MlpFileWeights& weights) = 0;

@@ -35,6 +35,9 @@ struct FileMatrix {
   explicit operator bool() const { return !runs.empty(); }
 };
 
+// What a matrix is for: products alone, rows looked up (an embedding), or both (a tied head).
+enum class MatrixUse { kProduct, kLookup, kBoth };
+
 // Gated DeltaNet: Hk key heads of Dk, Hv value heads of Dv, r = Hv / Hk value heads to a key head.
 struct GdnShape {
   int d_model = 0, key_heads = 0, value_heads = 0, key_dim = 0, value_dim = 0, taps = 4;

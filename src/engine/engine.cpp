@@ -103,7 +103,7 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
   plan_.trash = StatePool::slot_bytes(s.state) +
                 StatePool::page_bytes(s.state, state.key_type, state.value_type);
   plan_.state = StatePool::bytes(s.state, state) - plan_.trash;
-  plan_.weights = device.weight_bytes();
+  plan_.weights = device.weight_memory();
 
   const size_t before = device.allocated();
   const auto rows = static_cast<size_t>(options_.ubatch),

@@ -34,7 +34,7 @@ struct EngineOptions {
 // Bytes by purpose, all of them taken at the start. The trash slot and page are beside the total:
 // the CPU has no padding rows, so there they stay address space that nobody touches.
 struct MemoryPlan {
-  size_t weights = 0;  // packed; on the CPU they stay in the mapped file
+  size_t weights = 0;  // packed; embeddings stay in the mapped file
   size_t state = 0;    // recurrent slots and KV pages
   size_t scratch = 0, workspace = 0;
   size_t buffers = 0;  // batch and results

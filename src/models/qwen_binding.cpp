@@ -54,12 +54,14 @@ class LayerBinding {
       w.mixer = device_.prepare(gdn());
       const int64_t width = int64_t{c_.gdn.value_heads} * c_.gdn.value_dim;
       w.mixer_out =
-          device_.prepare(matrix(kGdnOut, c_.d_model, width, "d_model x value heads x value dim"));
+          device_.prepare(matrix(kGdnOut, c_.d_model, width, "d_model x value heads x value dim"),
+                          MatrixUse::kProduct);
     } else {
       w.mixer = device_.prepare(attention());
       const int64_t width = int64_t{c_.attention.heads} * c_.attention.head_dim;
       w.mixer_out =
-          device_.prepare(matrix(kAttentionOut, c_.d_model, width, "d_model x heads x head dim"));
+          device_.prepare(matrix(kAttentionOut, c_.d_model, width, "d_model x heads x head dim"),
+                          MatrixUse::kProduct);
     }
     w.ffn_norm = norm(kFfnNorm, c_.d_model);
     if (has(kRouter))
@@ -191,13 +193,14 @@ QwenWeights bind_qwen(const TensorFile& file, const QwenConfig& c, Device& devic
   const Checkpoint ck(file);
   const LayerBinding global(ck, c, device, c.prefix);
   QwenWeights w;
-  const auto vocabulary = [&](const LayerBinding& from, const Name& n) {
-    return device.prepare(from.matrix(n, c.vocabulary, c.d_model, "vocabulary x d_model"));
+  const auto vocabulary = [&](const LayerBinding& from, const Name& n, MatrixUse use) {
+    return device.prepare(from.matrix(n, c.vocabulary, c.d_model, "vocabulary x d_model"), use);
   };
-  w.embedding = vocabulary(global, kEmbedding);
-  w.final_norm = global.norm(kFinalNorm, c.d_model);
   const LayerBinding top(ck, c, device, "");  // HF: the head stands outside the trunk's prefix
-  w.head = top.has(kHead) ? vocabulary(top, kHead) : w.embedding;
+  const bool tied = !top.has(kHead);
+  w.embedding = vocabulary(global, kEmbedding, tied ? MatrixUse::kBoth : MatrixUse::kLookup);
+  w.final_norm = global.norm(kFinalNorm, c.d_model);
+  w.head = tied ? w.embedding : vocabulary(top, kHead, MatrixUse::kProduct);
 
   const auto layer_prefix = [&](int i) {
     return c.hugging_face ? fmt::format("{}layers.{}.", c.prefix, i) : fmt::format("blk.{}.", i);
@@ -210,8 +213,10 @@ QwenWeights bind_qwen(const TensorFile& file, const QwenConfig& c, Device& devic
     const std::string block = c.hugging_face ? "mtp.layers.0." : layer_prefix(c.layers());
     const LayerBinding joint(ck, c, device, c.hugging_face ? "mtp." : block);
     QwenWeights::Mtp& m = w.mtp.emplace();
-    m.embedding = joint.has(kMtpEmbedding) ? vocabulary(joint, kMtpEmbedding) : w.embedding;
-    m.head = joint.has(kMtpHead) ? vocabulary(joint, kMtpHead) : w.head;
+    m.embedding = joint.has(kMtpEmbedding)
+                      ? vocabulary(joint, kMtpEmbedding, MatrixUse::kLookup)
+                      : w.embedding;
+    m.head = joint.has(kMtpHead) ? vocabulary(joint, kMtpHead, MatrixUse::kProduct) : w.head;
     m.joint = device.prepare(MtpJointFileWeights{
         joint.matrix(kMtpJoint, c.d_model, 2 * c.d_model, "d_model x (embedding and hidden)"),
         joint.norm_weight(kMtpEmbeddingNorm, c.d_model),

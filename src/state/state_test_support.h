@@ -29,7 +29,7 @@ class HostDevice : public Device {
   void zero(void* to, size_t n) override { std::memset(to, 0, n); }
 
   PackedVector prepare(std::span<const float>) override { return {}; }
-  PackedMatrix prepare(const FileMatrix&) override { return {}; }
+  PackedMatrix prepare(const FileMatrix&, MatrixUse) override { return {}; }
   PackedGdn prepare(const GdnFileWeights&) override { return {}; }
   PackedAttention prepare(const AttentionFileWeights&) override { return {}; }
   PackedMlp prepare(const MlpFileWeights&) override { return {}; }

@@ -18,16 +18,17 @@ struct Attn : Subject {
     w.k_norm = normals(4, dim, 0.3f, 1.5f);
     name = fmt::format("attn_mix {} {}/{}x{}, rope {}, {} {}", info(type).name, s.heads, s.kv_heads,
                        dim, s.rope_dims, info(keys).name, info(values).name);
+    allowed = weight_tolerance(type);
   }
   // A key that lies between two numbers of its type may be rounded either way.
   double tolerance(const std::string& part) const override {
     const auto step = [](DType type) {
       return type == DType::F32 ? 3e-6 : type == DType::F16 ? 1e-3 : 8e-3;
     };
-    if (part == "keys") return step(keys);
-    if (part == "values") return step(values);
-    return keys == DType::F32 && values == DType::F32 ? 3e-6
-                                                      : std::max(step(keys), step(values)) / 2;
+    if (part == "keys") return std::max(step(keys), allowed);
+    if (part == "values") return std::max(step(values), allowed);
+    const bool exact = keys == DType::F32 && values == DType::F32;
+    return std::max(allowed, exact ? 3e-6 : std::max(step(keys), step(values)) / 2);
   }
   Outcome run(Device& device, const Plan& plan) const override {
     const AttentionShape& s = w.shape;

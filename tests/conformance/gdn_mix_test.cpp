@@ -28,6 +28,7 @@ struct Gdn : Subject {
     w.norm = normals(6, s.value_dim, 0.1f, 1);
     name = fmt::format("gdn_mix {} {}x{} keys, {}x{} values, {}", info(type).name, s.key_heads,
                        s.key_dim, s.value_heads, s.value_dim, s.tiled ? "tiled" : "grouped");
+    allowed = weight_tolerance(type);
   }
   Outcome run(Device& device, const Plan& plan) const override {
     const GdnShape& s = w.shape;

@@ -68,6 +68,7 @@ struct ExpertsOp : Subject {
                   file.matrix(type, s.d_model, s.d_shared)};
     name = fmt::format("experts {} {} of {}, D {}, d_ff {}, shared {}", info(type).name, s.top_k,
                        s.experts, s.d_model, s.d_ff, s.d_shared);
+    allowed = weight_tolerance(type);
   }
   // Few experts are called often, so that rows of several sequences meet in one.
   std::vector<int32_t> choice(int id, int64_t position) const {

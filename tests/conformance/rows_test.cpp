@@ -23,7 +23,7 @@ struct Embed : Subject {
   }
   Outcome run(Device& device, const Plan& plan) const override {
     Stage stage(device, plan);
-    const PackedMatrix packed = device.prepare(w);
+    const PackedMatrix packed = device.prepare(w, MatrixUse::kLookup);
     Outcome outcome;
     for (const Step& step : plan.steps) {
       const EmbedArgs args{stage.batch(step), packed, stage.output(w.cols)};
@@ -39,10 +39,11 @@ struct Embed : Subject {
 struct LinearAdd : Subject {
   LinearAdd(DType type, int64_t rows, int64_t cols) : file(2), w(file.matrix(type, rows, cols)) {
     name = named("linear_add", type, rows, cols);
+    allowed = weight_tolerance(type);
   }
   Outcome run(Device& device, const Plan& plan) const override {
     Stage stage(device, plan);
-    const PackedMatrix packed = device.prepare(w);
+    const PackedMatrix packed = device.prepare(w, MatrixUse::kProduct);
     Outcome outcome;
     for (const Step& step : plan.steps) {
       const LinearAddArgs args{stage.batch(step), stage.input(step, w.rows(), 1), packed,
@@ -63,6 +64,7 @@ struct MlpOp : Subject {
           file.matrix(type, d_model, d_ff)},
         norm(normals(4, d_model, 0.1f, 1)) {
     name = named("mlp", type, d_ff, d_model);
+    allowed = weight_tolerance(type);
   }
   Outcome run(Device& device, const Plan& plan) const override {
     Stage stage(device, plan);
@@ -106,6 +108,7 @@ struct MtpJoint : Subject {
       : file(6),
         w{file.matrix(type, d, 2 * d), normals(7, d, 0.1f, 1), normals(8, d, 0.1f, 1), 1e-2f} {
     name = named("mtp_joint", type, d, 2 * d);
+    allowed = weight_tolerance(type);
   }
   Outcome run(Device& device, const Plan& plan) const override {
     Stage stage(device, plan);
@@ -128,10 +131,11 @@ struct Head : Subject {
   Head(DType type, int64_t rows, int64_t cols)
       : file(9), w(file.matrix(type, rows, cols)), norm(normals(10, cols, 0.1f, 1)) {
     name = named("head", type, rows, cols);
+    allowed = weight_tolerance(type);
   }
   Outcome run(Device& device, const Plan& plan) const override {
     Stage stage(device, plan);
-    const PackedMatrix packed = device.prepare(w);
+    const PackedMatrix packed = device.prepare(w, MatrixUse::kProduct);
     const PackedNorm packed_norm{device.prepare(norm), 1e-2f};
     Outcome outcome;
     for (const Step& step : plan.steps) {

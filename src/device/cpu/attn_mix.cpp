@@ -12,32 +12,35 @@
 namespace braid::cpu {
 namespace {
 
+InputForms forms(const AttnMixArgs& args) {
+  const Attention& w = impl<Attention>(args.w);
+  return InputForms().with(w.qg).with(w.k).with(w.v);
+}
+
 struct Workspace {
   Workspace(const AttnMixArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), normed(args.x.rows, args.x.cols, threads, carver) {
+      : carver(base), inputs(args.x.rows, args.x.cols, forms(args), threads, carver) {
     const AttentionShape& s = args.w.shape;
+    const Attention& w = impl<Attention>(args.w);
     const auto rows = static_cast<size_t>(args.x.rows);
     const size_t dim = static_cast<size_t>(s.head_dim), heads = static_cast<size_t>(s.heads);
     q = carver.take<float>(rows * heads * dim);
     gate = carver.take<float>(rows * heads * dim);
     for (int t = 0; t <= thread; ++t) {
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
       head = carver.take<float>(rows * 2 * dim);
       rotation = carver.take<float>(rows * static_cast<size_t>(s.rope_dims));
-      strip = carver.take<float>(static_cast<size_t>(s.d_model) * kStrip);
+      scratch = carver.take<float>(
+          std::max({multiply_scratch(w.qg), multiply_scratch(w.k), multiply_scratch(w.v)}));
       partial = carver.take<float>(dim);
       scores = carver.take<float>(kPartial);
     }
   }
   Carver carver;
-  NormedRows normed;
+  InputRows inputs;
   float *q = nullptr, *gate = nullptr;  // [R, heads*D]
-  const float** in = nullptr;
-  float** out = nullptr;
   float* head = nullptr;      // [R, D] or [R, 2D]: one head's projection
   float* rotation = nullptr;  // [R, rope_dims]: cosines, then sines
-  float *strip = nullptr, *partial = nullptr, *scores = nullptr;
+  float *scratch = nullptr, *partial = nullptr, *scores = nullptr;
 };
 
 KvType kv_type(DType type) {
@@ -66,8 +69,6 @@ class Mixer {
 
   // Units: query heads, then key heads, then value heads.
   void project() {
-    const int rows = args_.batch.counts->rows;
-    point<const float>(ws_.in, ws_.normed.row(0, share_.thread), args_.x.cols, rows);
     rotations();
     const int64_t units = s_.heads + 2 * s_.kv_heads;
     for (int64_t u = share_.begin(units); u < share_.end(units); ++u) {
@@ -132,9 +133,8 @@ class Mixer {
   }
 
   void project_rows(const Matrix& m, int64_t begin, int64_t count) {
-    const int rows = args_.batch.counts->rows;
-    point(ws_.out, ws_.head, count, rows);
-    multiply(m, begin, begin + count, ws_.in, rows, ws_.out, 0, ws_.strip, share_.counters);
+    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), ws_.head, count, ws_.scratch,
+             share_.counters);
   }
 
   void query_head(int head) {
@@ -229,9 +229,10 @@ class Mixer {
 
 void work(const AttnMixArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
-  const int first = NormedRows::phases(args.x.rows);
+  const int first = InputRows::phases(args.x.rows);
   if (share.phase <= first &&
-      ws.normed.prepare(args.x, args.norm, args.batch.counts->rows, nullptr, share))
+      ws.inputs.prepare(*impl<Attention>(args.w).kernels, args.x, &args.norm,
+                        args.batch.counts->rows, nullptr, share))
     return;
   Mixer mixer(args, ws, share);
   if (share.phase == first)
@@ -243,7 +244,7 @@ void work(const AttnMixArgs& args, const Share& share) {
 }  // namespace
 
 void fill_attn_mix(Ops& ops) {
-  ops.attn_mix = {[](const AttnMixArgs& args) { return NormedRows::phases(args.x.rows) + 2; },
+  ops.attn_mix = {[](const AttnMixArgs& args) { return InputRows::phases(args.x.rows) + 2; },
                   [](const AttnMixArgs& args, int threads) {
                     return Workspace(args, threads, threads - 1, nullptr).carver.size();
                   },

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/team.h"
 #include "device/cpu/cpu_ops.h"
+#include "device/cpu/pack.h"
 
 #include <sys/mman.h>
 
@@ -18,25 +19,6 @@
 
 namespace braid::cpu {
 namespace {
-
-Kernels kernels_of(const std::string& isa) {
-  Kernels k{};
-  // From the portable ones upwards, so that a set may leave an entry to the one before it.
-  const auto fill = [&k](const char* name, auto... fills) {
-    k.isa = name;
-    (fills(k), ...);
-  };
-  fill("portable", portable::fill_matrix, portable::fill_rows, portable::fill_delta,
-       portable::fill_attention);
-#if defined(__x86_64__)
-  if (isa == "avx2" || isa == "avx512")
-    fill("avx2", avx2::fill_matrix, avx2::fill_rows, avx2::fill_delta, avx2::fill_attention);
-  if (isa == "avx512")
-    fill("avx512", avx512::fill_matrix, avx512::fill_rows, avx512::fill_delta,
-         avx512::fill_attention);
-#endif
-  return k;
-}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -66,6 +48,8 @@ class CpuDevice final : public Device {
   }
 
   std::string_view name() const override { return name_; }
+  size_t weight_memory() const override { return weight_memory_; }
+  void describe_only() override { describing_ = true; }
   int threads() const override { return team_.threads(); }
   const Ops& ops() const override { return ops_; }
 
@@ -80,8 +64,9 @@ class CpuDevice final : public Device {
     const Vector& v = vectors_.emplace_back(Vector{&kernels_, {vector.begin(), vector.end()}});
     return counted(PackedVector{{&v, vector.size_bytes()}, static_cast<int64_t>(vector.size())});
   }
-  PackedMatrix prepare(const FileMatrix& matrix) override {
-    const Matrix& m = matrices_.emplace_back(keep(matrix));
+  PackedMatrix prepare(const FileMatrix& matrix, MatrixUse use) override {
+    const Matrix& m = matrices_.emplace_back(
+        use == MatrixUse::kLookup ? described(matrix, matrix.rows()) : keep(matrix));
     return counted(PackedMatrix{{&m, matrix.bytes()}, matrix.rows(), matrix.cols});
   }
   PackedGdn prepare(const GdnFileWeights& w) override {
@@ -126,15 +111,15 @@ class CpuDevice final : public Device {
   }
   PackedRouter prepare(const RouterFileWeights& w) override {
     Router& r = routers_.emplace_back();
-    r.router = keep(w.router);
+    r.router = keep(w.router, 0, true);
     r.shared_gate = w.shared_gate;
     return counted(PackedRouter{{&r, w.router.bytes() + 4 * w.shared_gate.size()}, w.shape});
   }
   PackedExperts prepare(const ExpertsFileWeights& w) override {
     Experts& e = experts_.emplace_back();
-    e.gate = keep(w.gate);
-    e.up = keep(w.up);
-    e.down = keep(w.down);
+    e.gate = keep(w.gate, w.shape.d_ff);
+    e.up = keep(w.up, w.shape.d_ff);
+    e.down = keep(w.down, w.shape.d_model);
     e.shared = keep(w.shared);
     const size_t routed = w.gate.bytes() + w.up.bytes() + w.down.bytes();
     return counted(PackedExperts{
@@ -190,17 +175,57 @@ class CpuDevice final : public Device {
     int phase;
   };
 
-  Matrix keep(const FileMatrix& file) const {
-    Matrix m{&kernels_, file, {}};
+  Matrix described(const FileMatrix& file, int64_t group_rows) const {
+    Matrix m;
+    m.kernels = &kernels_;
+    m.file = file;
     int64_t row = 0;
     for (const RowRun& run : file.runs) {
       m.first_row.push_back(row);
       row += run.rows;
     }
     m.first_row.push_back(row);
+    m.group_rows = group_rows;
+    m.group_strips = (group_rows + kStripRows - 1) / kStripRows;
     return m;
   }
-  Mlp keep(const MlpFileWeights& w) const { return {keep(w.gate), keep(w.up), keep(w.down)}; }
+  // Packs a matrix, all threads taking strips. No strip holds rows of two groups. `exact`: its
+  // inputs must stay f32, so a quantised one is decoded when it is multiplied.
+  Matrix keep(const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
+    Matrix m = described(file, group_rows > 0 ? group_rows : file.rows());
+    if (!file) return m;
+    const int64_t strips = file.rows() / m.group_rows * m.group_strips;
+    for (const RowRun& run : file.runs)
+      if (run.scale != 1.0f) m.scale.assign(static_cast<size_t>(strips * kStripRows), 1.0f);
+    if (!m.scale.empty()) scale_rows(m);
+    m.type = describing_ && file.dtype == DType::F32 ? PackedType::kF32 : packed_type(file);
+    if (exact && m.quantised()) m.type.reset();
+    m.strip_bytes = m.type ? strip_bytes(*m.type, file.cols) : 0;
+    weight_memory_ += m.type ? static_cast<size_t>(strips) * m.strip_bytes : file.bytes();
+    if (!m.type || describing_) return m;
+    const Buffer& buffer = strips_.emplace_back(
+        allocate(static_cast<size_t>(strips) * m.strip_bytes, "packed weights"));
+    m.strips = buffer.data();
+    const std::function<void(int, int)> pack = [&](int, int thread) {
+      const Share share{0, thread, team_.threads(), nullptr, nullptr};
+      for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
+        const std::byte* rows[kStripRows];
+        strip_rows(m, s, rows);
+        pack_strip(file.dtype, *m.type, file.cols, rows,
+                   buffer.data() + static_cast<size_t>(s) * m.strip_bytes);
+      }
+    };
+    team_.run(1, pack);
+    return m;
+  }
+  static void scale_rows(Matrix& m) {
+    for (size_t run = 0; run < m.file.runs.size(); ++run)
+      for (int64_t row = m.first_row[run]; row < m.first_row[run + 1]; ++row) {
+        const int64_t at = row / m.group_rows * m.group_strips * kStripRows + row % m.group_rows;
+        m.scale[static_cast<size_t>(at)] = m.file.runs[run].scale;
+      }
+  }
+  Mlp keep(const MlpFileWeights& w) { return {keep(w.gate), keep(w.up), keep(w.down)}; }
   static size_t bytes_of(const MlpFileWeights& w) {
     return w.gate.bytes() + w.up.bytes() + w.down.bytes();
   }
@@ -211,6 +236,9 @@ class CpuDevice final : public Device {
   std::string name_;
   Ops ops_;
   std::vector<Phase> phases_;
+  bool describing_ = false;
+  size_t weight_memory_ = 0;
+  std::deque<Buffer> strips_;
   std::deque<Vector> vectors_;
   std::deque<Matrix> matrices_;
   std::deque<Gdn> gdns_;
@@ -230,13 +258,35 @@ std::vector<std::string> usable_isas() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;  // clang 14 cannot be asked for f16c by name
   const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    isas.push_back("avx512");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  if (avx512 && __builtin_cpu_supports("avx512vnni")) isas.push_back("avx512vnni");
+  if (avx512) isas.push_back("avx512");
   if (avx2) isas.push_back("avx2");
 #endif
   isas.push_back("portable");
   return isas;
+}
+
+Kernels kernels_of(const std::string& isa) {
+  Kernels k{};
+  // From the portable ones upwards, so that a set may leave an entry to the one before it.
+  const auto fill = [&k](const char* name, auto... fills) {
+    k.isa = name;
+    (fills(k), ...);
+  };
+  fill("portable", portable::fill_packed, portable::fill_rows, portable::fill_delta,
+       portable::fill_attention);
+#if defined(__x86_64__)
+  if (isa == "avx2" || isa == "avx512" || isa == "avx512vnni")
+    fill("avx2", avx2::fill_packed, avx2::fill_rows, avx2::fill_delta, avx2::fill_attention);
+  if (isa == "avx512" || isa == "avx512vnni")
+    fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
+         avx512::fill_attention);
+  if (isa == "avx512vnni") fill("avx512vnni", avx512vnni::fill_packed_vnni);
+#endif
+  return k;
 }
 
 std::unique_ptr<Device> open_cpu(const DeviceOptions& options) {

@@ -1,6 +1,7 @@
 // The CPU: host memory, a team of threads, and the kernels of the best instruction set that it has.
 #pragma once
 
+#include "device/cpu/kernels/kernels.h"
 #include "device/device.h"
 #include "device/registry.h"
 
@@ -12,6 +13,9 @@ namespace braid::cpu {
 
 // Instruction sets with kernels in this build that this processor can run, best first.
 std::vector<std::string> usable_isas();
+
+// The kernels of one of them.
+Kernels kernels_of(const std::string& isa);
 
 std::unique_ptr<Device> open_cpu(const DeviceOptions& options);
 

@@ -1,74 +1,67 @@
 #include "device/cpu/cpu_ops.h"
 
-#include "quant/dtype.h"
-
 #include <algorithm>
 
 namespace braid::cpu {
-namespace {
 
-struct RunRow {
-  const RowRun* run;
-  int64_t row;  // within the run
-};
-
-RunRow locate(const Matrix& m, int64_t row) {
-  const auto after = std::upper_bound(m.first_row.begin(), m.first_row.end(), row);
-  const auto run = static_cast<size_t>(after - m.first_row.begin()) - 1;
-  return {&m.file.runs[run], row - m.first_row[run]};
-}
-
-void decode_rows(const Matrix& m, const RunRow& at, int64_t count, float* out) {
-  const size_t bytes = row_bytes(m.file.dtype, m.file.cols);
-  const int64_t weights = count * m.file.cols;  // rows are whole blocks and lie end to end
-  decode_row(m.file.dtype, at.run->data + static_cast<size_t>(at.row) * bytes, weights, out);
-  if (at.run->scale != 1.0f)
-    for (int64_t i = 0; i < weights; ++i) out[i] *= at.run->scale;
-}
-
-}  // namespace
-
-void multiply(const Matrix& m, int64_t begin, int64_t end, const float* const* x, int rows,
-              float* const* out, int64_t at, float* strip, Counters* counters) {
-  if (rows == 0) return;
-  const int64_t cols = m.file.cols;
-  const size_t bytes = row_bytes(m.file.dtype, cols);
-  for (int64_t n = begin; n < end;) {
-    const RunRow from = locate(m, n);
-    const int64_t count = std::min({int64_t{kStrip}, end - n, from.run->rows - from.row});
-    const float* w = strip;
-    const std::byte* first = from.run->data + static_cast<size_t>(from.row) * bytes;
-    if (m.file.dtype == DType::F32 && from.run->scale == 1.0f &&
-        reinterpret_cast<uintptr_t>(first) % alignof(float) == 0)
-      w = reinterpret_cast<const float*>(first);
-    else
-      decode_rows(m, from, count, strip);
-    m.kernels->gemm(w, static_cast<int>(count), x, rows, cols, out, at + n - begin);
-    counters->weight_bytes += static_cast<size_t>(count) * bytes;
-    n += count;
-  }
-}
-
-void decode(const Matrix& m, int64_t row, float* out, Counters* counters) {
-  decode_rows(m, locate(m, row), 1, out);
-  counters->weight_bytes += row_bytes(m.file.dtype, m.file.cols);
-}
-
-NormedRows::NormedRows(int64_t capacity, int64_t cols, int threads, Carver& carver)
+InputRows::InputRows(int64_t capacity, int64_t cols, InputForms forms, int threads, Carver& carver,
+                     bool singles)
     : capacity_(capacity),
       cols_(cols),
+      forms_(forms),
       shared_(phases(capacity) > 0),
-      data_(carver.take<float>(static_cast<size_t>(capacity * cols * (shared_ ? 1 : threads)))) {}
+      singles_(singles) {
+  const auto rows = static_cast<size_t>(capacity * (shared_ ? 1 : threads));
+  quantised_ = carver.take<uint8_t>(forms.quantised ? rows * Inputs::quantised_bytes(cols) : 0);
+  plain_ = carver.take<float>(forms.plain ? rows * static_cast<size_t>(cols) : 0);
+  normed_ = carver.take<float>(static_cast<size_t>(threads) * static_cast<size_t>(cols));
+}
 
-bool NormedRows::prepare(const Tensor& x, const PackedNorm& norm, int rows, const int32_t* which,
-                         const Share& share) {
+bool InputRows::prepare(const Kernels& k, const Tensor& x, const PackedNorm* norm, int rows,
+                        const int32_t* which, const Share& share) {
+  rows_ = rows;
   if (shared_ && share.phase > 0) return false;
-  const Vector& weight = impl<Vector>(norm.weight);
   const int64_t begin = shared_ ? share.begin(rows) : 0, end = shared_ ? share.end(rows) : rows;
-  for (int64_t r = begin; r < end; ++r)
-    weight.kernels->rms_norm(x.row(which ? which[r] : r), weight.data.data(), norm.eps, cols_,
-                             row(r, share.thread));
+  float* normed = normed_ + share.thread * cols_;
+  for (int64_t r = begin; r < end; ++r) {
+    const float* row = x.row(which ? which[r] : r);
+    if (norm) {
+      k.rms_norm(row, impl<Vector>(norm->weight).data.data(), norm->eps, cols_, normed);
+      row = normed;
+    }
+    if (singles_)
+      single(static_cast<int>(r), share).put(k, 0, row);
+    else
+      inputs(share).put(k, static_cast<int>(r), row);
+  }
   return shared_;
+}
+
+Inputs InputRows::inputs(const Share& share) const {
+  const size_t first = copy(share) * static_cast<size_t>(capacity_);
+  return {forms_.quantised ? quantised_ + first * Inputs::quantised_bytes(cols_) : nullptr,
+          forms_.plain ? plain_ + first * static_cast<size_t>(cols_) : nullptr, rows_, cols_};
+}
+
+Inputs InputRows::single(int row, const Share& share) const {
+  const size_t at = copy(share) * static_cast<size_t>(capacity_) + static_cast<size_t>(row);
+  return {forms_.quantised ? quantised_ + at * Inputs::quantised_bytes(cols_) : nullptr,
+          forms_.plain ? plain_ + at * static_cast<size_t>(cols_) : nullptr, 1, cols_};
+}
+
+void add_product(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, const Tensor& x,
+                 float* product, float* scratch, Counters* counters) {
+  const Kernels& k = *m.kernels;
+  const int64_t together = rows_in_cache(m);
+  for (int64_t n = begin; n < end; n += together) {
+    const int64_t width = std::min(together, end - n);
+    for (int t = 0; t < in.tiling().tiles(); ++t) {
+      const Inputs tile = in.tile(t);
+      multiply(m, n, n + width, tile, product, width, scratch, t == 0 ? counters : nullptr);
+      for (int r = 0; r < tile.rows; ++r)
+        k.add_scaled(x.row(in.tiling().first(t) + r) + n, product + r * width, 1.0f, width);
+    }
+  }
 }
 
 }  // namespace braid::cpu

@@ -1,12 +1,10 @@
 // What the CPU made of the weights, and the tools that its operations share.
 //
-// Matrices stay as the file has them; a strip of rows is decoded to f32 just before it is
-// multiplied with all rows of the step, so each weight is read once a step whatever the number of
-// sequences.
+// Threads own rows of the weights, and take all rows of the step with them: each weight is read
+// once a step whatever the number of sequences.
 #pragma once
 
-#include "device/cpu/kernels/kernels.h"
-#include "device/ops_table.h"
+#include "device/cpu/matrix.h"
 
 #include <atomic>
 #include <vector>
@@ -16,12 +14,6 @@ namespace braid::cpu {
 struct Vector {
   const Kernels* kernels;
   std::vector<float> data;
-};
-
-struct Matrix {
-  const Kernels* kernels = nullptr;
-  FileMatrix file;
-  std::vector<int64_t> first_row;  // of each run, and the number of rows at the end
 };
 
 struct Gdn {
@@ -65,17 +57,6 @@ const Impl& impl(const PackedBlock& block) {
   return *static_cast<const Impl*>(block.impl);
 }
 
-// Rows of weights decoded and multiplied at a time: 16 rows of 2,048 are 128 KiB and stay in L2.
-inline constexpr int kStrip = 16;
-
-// out[r][at + n - begin] = (row n of m) . x[r], for the rows begin <= n < end of the matrix.
-// `strip` has room for kStrip rows of m.
-void multiply(const Matrix& m, int64_t begin, int64_t end, const float* const* x, int rows,
-              float* const* out, int64_t at, float* strip, Counters* counters);
-
-// Decodes one row.
-void decode(const Matrix& m, int64_t row, float* out, Counters* counters);
-
 // Hands out pieces of a workspace; with a null base it only adds up how much is needed, so that one
 // function describes both the size and the layout.
 class Carver {
@@ -95,28 +76,39 @@ class Carver {
   size_t size_ = 0;
 };
 
-// RMS-normalised rows as every thread needs them before it multiplies. For a few rows each thread
-// makes them for itself, which costs less than a barrier; for many they are a phase of their own.
-class NormedRows {
+// Rows as matrices take them, made from rows of f32, normed or as they are. For a few rows each
+// thread makes them for itself, which costs less than a barrier; for many they are a phase of their
+// own. `singles`: each row is a tile of its own, for those who put tiles together themselves.
+class InputRows {
  public:
   static constexpr int kFew = 8;
   static int phases(int64_t rows) { return rows > kFew ? 1 : 0; }
 
-  NormedRows(int64_t capacity, int64_t cols, int threads, Carver& carver);
+  InputRows(int64_t capacity, int64_t cols, InputForms forms, int threads, Carver& carver,
+            bool singles = false);
   // Does this phase's part for `rows` rows of x (or for those that `which` lists). Returns true
   // when the phase is over with that.
-  bool prepare(const Tensor& x, const PackedNorm& norm, int rows, const int32_t* which,
-               const Share& share);
-  float* row(int64_t r, int thread) const {
-    return data_ + ((shared_ ? 0 : thread * capacity_) + r) * cols_;
-  }
+  bool prepare(const Kernels& k, const Tensor& x, const PackedNorm* norm, int rows,
+               const int32_t* which, const Share& share);
+  Inputs inputs(const Share& share) const;      // of the rows that prepare() last got
+  Inputs single(int row, const Share& share) const;
   bool shared() const { return shared_; }
 
  private:
+  size_t copy(const Share& share) const { return shared_ ? 0 : static_cast<size_t>(share.thread); }
+
   int64_t capacity_, cols_;
-  bool shared_;
-  float* data_;
+  InputForms forms_;
+  bool shared_, singles_;
+  int rows_ = 0;
+  uint8_t* quantised_;
+  float *plain_, *normed_;  // normed: a row for each thread
 };
+
+// x[r][begin .. end) += (rows [begin, end) of m) . in[r], tile by tile. `product` has room for
+// kTileRows * rows_in_cache(m) floats.
+void add_product(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, const Tensor& x,
+                 float* product, float* scratch, Counters* counters);
 
 // rows[r] = base + r * stride
 template <class T>

@@ -1,6 +1,7 @@
-// Mixture of experts on the CPU: a phase for the intermediate values of every (row, slot), a phase
-// in which each thread sums the down projections of its own columns. Weights of a called expert are
-// read once, whatever the number of rows that called it.
+// Mixture of experts on the CPU. A phase for the intermediate values of every (row, slot), expert by
+// expert; a phase in which each thread adds the down projections of its own columns. Weights of a
+// called expert are read once, whatever the number of rows that called it. With many rows each of
+// the two has a phase before it that makes its inputs.
 #include "device/cpu/cpu_ops.h"
 
 #include <algorithm>
@@ -19,32 +20,70 @@ struct Calls {
 
 struct Workspace {
   Workspace(const ExpertsArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), normed(args.x.rows, args.x.cols, threads, carver) {
+      : carver(base),
+        x(args.x.rows, args.x.cols, in_forms(args), threads, carver, true),
+        many(InputRows::phases(args.x.rows) > 0) {
+    const Experts& w = impl<Experts>(args.w);
     const MoeShape& s = args.w.shape;
     const auto rows = static_cast<size_t>(args.x.rows), top_k = static_cast<size_t>(s.top_k);
     inner = carver.take<float>(rows * top_k * static_cast<size_t>(s.d_ff));
     shared = carver.take<float>(rows * static_cast<size_t>(s.d_shared));
+    const InputForms routed_forms = InputForms().with(w.down);
+    const InputForms shared_forms = s.d_shared > 0 ? InputForms().with(w.shared.down) : InputForms();
+    if (many) {
+      inner_inputs = take(rows * top_k, s.d_ff, routed_forms);
+      shared_inputs = take(rows, s.d_shared, shared_forms);
+    }
     for (int t = 0; t <= thread; ++t) {
+      if (!many) {
+        inner_inputs = take(rows * top_k, s.d_ff, routed_forms);
+        shared_inputs = take(rows, s.d_shared, shared_forms);
+      }
       calls.pairs = carver.take<int32_t>(rows * top_k);
       calls.begin = carver.take<int32_t>(static_cast<size_t>(s.experts) + 1);
       calls.called = carver.take<int32_t>(static_cast<size_t>(s.experts));
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
-      gate = carver.take<float>(rows * kStrip);
-      up = carver.take<float>(rows * kStrip);
-      sum = carver.take<float>(rows * kStrip);
-      strip = carver.take<float>(static_cast<size_t>(std::max({s.d_model, s.d_ff, s.d_shared})) *
-                                 kStrip);
+      tile = take(rows, s.d_model, in_forms(args));
+      gate = carver.take<float>(rows * kStripRows);
+      up = carver.take<float>(rows * kStripRows);
+      product = carver.take<float>(kTileRows * kDownCols);
+      scratch = carver.take<float>(scratch_size(w, s));
     }
   }
+  static InputForms in_forms(const ExpertsArgs& args) {
+    const Experts& w = impl<Experts>(args.w);
+    InputForms forms = InputForms().with(w.gate).with(w.up);
+    if (args.w.shape.d_shared > 0) forms.with(w.shared.gate).with(w.shared.up);
+    return forms;
+  }
+  static size_t scratch_size(const Experts& w, const MoeShape& s) {
+    size_t size = std::max({multiply_scratch(w.gate), multiply_scratch(w.up),
+                            multiply_scratch(w.down)});
+    if (s.d_shared > 0)
+      size = std::max({size, multiply_scratch(w.shared.gate), multiply_scratch(w.shared.up),
+                       multiply_scratch(w.shared.down)});
+    return size;
+  }
+  Inputs take(size_t rows, int64_t cols, InputForms forms) {
+    const size_t quantised = forms.quantised ? rows * Inputs::quantised_bytes(cols) : 0;
+    const size_t plain = forms.plain ? rows * static_cast<size_t>(cols) : 0;
+    Inputs in{carver.take<uint8_t>(quantised), carver.take<float>(plain), 0, cols};
+    if (quantised == 0) in.quantised = nullptr;
+    if (plain == 0) in.plain = nullptr;
+    return in;
+  }
+
+  // Columns of a thread that are multiplied with one tile before the next.
+  static constexpr int64_t kDownCols = 1024;
+
   Carver carver;
-  NormedRows normed;
-  float* inner = nullptr;   // [R, top_k, d_ff]
+  InputRows x;
+  bool many;
+  float* inner = nullptr;   // [R * top_k, d_ff], in the order of calls.pairs
   float* shared = nullptr;  // [R, d_shared]
+  Inputs inner_inputs, shared_inputs;  // the same as inputs; an expert's pairs lie together
   Calls calls;
-  const float** in = nullptr;
-  float** out = nullptr;
-  float *gate = nullptr, *up = nullptr, *sum = nullptr, *strip = nullptr;
+  Inputs tile;  // the rows of an expert
+  float *gate = nullptr, *up = nullptr, *product = nullptr, *scratch = nullptr;
 };
 
 void sort_calls(const ExpertsArgs& args, Calls& calls) {
@@ -76,78 +115,143 @@ class Mixture {
   // Units: strips of intermediate values, called expert by called expert, then those of the shared
   // one.
   void gate_and_up() {
-    const int64_t strips = (s_.d_ff + kStrip - 1) / kStrip,
-                  shared = (s_.d_shared + kStrip - 1) / kStrip;
-    const int64_t units = ws_.calls.count * strips + shared;
-    for (int64_t u = share_.begin(units); u < share_.end(units); ++u) {
-      if (u < ws_.calls.count * strips)
-        routed_strip(ws_.calls.called[u / strips], u % strips * kStrip);
-      else
-        shared_strip((u - ws_.calls.count * strips) * kStrip);
+    const int64_t strips = (s_.d_ff + kStripRows - 1) / kStripRows;
+    const int64_t shared = (s_.d_shared + kStripRows - 1) / kStripRows;
+    const int64_t routed = ws_.calls.count * strips, units = routed + shared;
+    const int64_t begin = share_.begin(units), end = share_.end(units);
+    for (int64_t u = begin; u < std::min(end, routed);) {
+      const int64_t stop = std::min({end, routed, (u / strips + 1) * strips});
+      routed_strips(ws_.calls.called[u / strips], u % strips, u % strips + stop - u);
+      u = stop;
     }
+    if (end > routed) shared_strips(std::max(begin, routed) - routed, end - routed);
   }
 
+  // Intermediate values as inputs of the down projections.
+  void make_inputs() {
+    const int64_t pairs = int64_t{rows()} * s_.top_k, shared = s_.d_shared > 0 ? rows() : 0;
+    const int64_t units = pairs + shared;
+    const int64_t begin = ws_.many ? share_.begin(units) : 0;
+    const int64_t end = ws_.many ? share_.end(units) : units;
+    for (int c = 0; c < ws_.calls.count; ++c) {
+      const int32_t first = ws_.calls.begin[ws_.calls.called[c]];
+      const Inputs to = of_expert(ws_.calls.called[c]);
+      const int64_t from = std::max<int64_t>(begin - first, 0);
+      for (int64_t i = from; i < std::min<int64_t>(end - first, to.rows); ++i)
+        to.put(k_, static_cast<int>(i), ws_.inner + (first + i) * s_.d_ff);
+    }
+    Inputs to = ws_.shared_inputs;
+    to.rows = rows();
+    for (int64_t r = std::max(begin, pairs) - pairs; r < end - pairs; ++r)
+      to.put(k_, static_cast<int>(r), ws_.shared + r * s_.d_shared);
+  }
+
+  // Experts in ascending order, the shared one last: the same order for a row in any batch.
   void down() {
-    const int64_t strips = (s_.d_model + kStrip - 1) / kStrip;
-    for (int64_t s = share_.begin(strips); s < share_.end(strips); ++s)
-      down_strip(s * kStrip, std::min<int64_t>((s + 1) * kStrip, s_.d_model));
+    const int64_t strips = (s_.d_model + kStripRows - 1) / kStripRows;
+    const int64_t begin = share_.begin(strips) * kStripRows;
+    const int64_t end = std::min<int64_t>(share_.end(strips) * kStripRows, s_.d_model);
+    for (int64_t n = begin; n < end; n += Workspace::kDownCols) {
+      const int64_t stop = std::min(end, n + Workspace::kDownCols);
+      for (int c = 0; c < ws_.calls.count; ++c) routed_down(ws_.calls.called[c], n, stop);
+      if (s_.d_shared > 0) shared_down(n, stop);
+    }
   }
 
  private:
   int rows() const { return args_.batch.counts->rows; }
-
-  // to[i] + begin receives silu(gate x) * up x for `count` rows whose inputs are in ws.in.
-  template <class To>
-  void activate(const Matrix& gate, const Matrix& up, int64_t first, int64_t n, int count,
-                To&& to) {
-    point(ws_.out, ws_.gate, kStrip, count);
-    multiply(gate, first, first + n, ws_.in, count, ws_.out, 0, ws_.strip, share_.counters);
-    point(ws_.out, ws_.up, kStrip, count);
-    multiply(up, first, first + n, ws_.in, count, ws_.out, 0, ws_.strip, share_.counters);
-    for (int i = 0; i < count; ++i)
-      k_.silu_mul(ws_.gate + i * kStrip, ws_.up + i * kStrip, n, to(i));
+  int calls_of(int expert) const {
+    return ws_.calls.begin[expert + 1] - ws_.calls.begin[expert];
+  }
+  const int32_t* pairs_of(int expert) const {
+    return ws_.calls.pairs + ws_.calls.begin[expert];
+  }
+  Inputs of_expert(int expert) const {
+    const auto first = static_cast<size_t>(ws_.calls.begin[expert]);
+    Inputs in = ws_.inner_inputs;
+    if (in.quantised) in.quantised += first * Inputs::quantised_bytes(in.cols);
+    if (in.plain) in.plain += static_cast<int64_t>(first) * in.cols;
+    in.rows = calls_of(expert);
+    return in;
   }
 
-  void routed_strip(int expert, int64_t at) {
-    const int32_t* pair = ws_.calls.pairs + ws_.calls.begin[expert];
-    const int count = ws_.calls.begin[expert + 1] - ws_.calls.begin[expert];
-    for (int i = 0; i < count; ++i) ws_.in[i] = ws_.normed.row(pair[i] / s_.top_k, share_.thread);
-    activate(w_.gate, w_.up, int64_t{expert} * s_.d_ff + at,
-             std::min<int64_t>(kStrip, s_.d_ff - at), count,
-             [&](int i) { return ws_.inner + int64_t{pair[i]} * s_.d_ff + at; });
-  }
-
-  void shared_strip(int64_t at) {
-    point<const float>(ws_.in, ws_.normed.row(0, share_.thread), args_.x.cols, rows());
-    activate(w_.shared.gate, w_.shared.up, at, std::min<int64_t>(kStrip, s_.d_shared - at), rows(),
-             [&](int i) { return ws_.shared + int64_t{i} * s_.d_shared + at; });
-  }
-
-  // Experts in ascending order, the shared one last: the same order for a row in any batch.
-  void down_strip(int64_t begin, int64_t end) {
-    const int64_t n = end - begin;
-    std::fill_n(ws_.sum, int64_t{rows()} * kStrip, 0.0f);
-    for (int c = 0; c < ws_.calls.count; ++c) {
-      const int expert = ws_.calls.called[c];
-      const int32_t* pair = ws_.calls.pairs + ws_.calls.begin[expert];
-      const int count = ws_.calls.begin[expert + 1] - ws_.calls.begin[expert];
-      for (int i = 0; i < count; ++i) ws_.in[i] = ws_.inner + int64_t{pair[i]} * s_.d_ff;
-      point(ws_.out, ws_.gate, kStrip, count);
-      const int64_t first = int64_t{expert} * s_.d_model + begin;
-      multiply(w_.down, first, first + n, ws_.in, count, ws_.out, 0, ws_.strip, share_.counters);
-      for (int i = 0; i < count; ++i)
-        k_.add_scaled(ws_.sum + int64_t{pair[i] / s_.top_k} * kStrip, ws_.gate + i * kStrip,
-                      args_.routed.weights[pair[i]], n);
+  // Tile t of the rows whose places row(i) tells. Rows lie as tiles of one; one alone is used as it
+  // lies.
+  template <class Row>
+  Inputs gather(int count, Row&& row) const {
+    if (count == 1) return ws_.x.single(row(0), share_);
+    Inputs to = ws_.tile;
+    to.rows = count;
+    for (int t = 0; t < to.tiling().tiles(); ++t) {
+      const Inputs tile = to.tile(t);
+      for (int y = 0; y < tile.rows; ++y) {
+        const Inputs from = ws_.x.single(row(to.tiling().first(t) + y), share_);
+        if (to.quantised)
+          k_.copy_quantised(from.quantised, 1, 0, Inputs::subs(to.cols), tile.quantised, tile.rows,
+                            y);
+        if (to.plain)
+          for (int64_t i = 0; i < to.cols; ++i) tile.plain[i * tile.rows + y] = from.plain[i];
+      }
     }
-    if (s_.d_shared > 0) {
-      point<const float>(ws_.in, ws_.shared, s_.d_shared, rows());
-      point(ws_.out, ws_.gate, kStrip, rows());
-      multiply(w_.shared.down, begin, end, ws_.in, rows(), ws_.out, 0, ws_.strip, share_.counters);
-      for (int r = 0; r < rows(); ++r)
-        k_.add_scaled(ws_.sum + r * kStrip, ws_.gate + r * kStrip, args_.routed.shared[r], n);
+    return to;
+  }
+
+  // inner[i][16 s ..] = silu(gate x) * up x for the strips [first, last) of a matrix whose rows
+  // begin at `base`, d wide.
+  void activate(const Matrix& gate, const Matrix& up, int64_t base, int64_t d, int64_t first,
+                int64_t last, const Inputs& in, float* inner) {
+    for (int64_t s = first; s < last; ++s) {
+      const int64_t at = s * kStripRows, n = std::min<int64_t>(kStripRows, d - at);
+      multiply(gate, base + at, base + at + n, in, ws_.gate, kStripRows, ws_.scratch,
+               share_.counters);
+      multiply(up, base + at, base + at + n, in, ws_.up, kStripRows, ws_.scratch, share_.counters);
+      k_.silu_mul(ws_.gate, ws_.up, in.rows * kStripRows, ws_.gate);
+      for (int i = 0; i < in.rows; ++i)
+        std::copy_n(ws_.gate + i * kStripRows, n, inner + i * d + at);
     }
-    for (int r = 0; r < rows(); ++r)
-      for (int64_t i = 0; i < n; ++i) args_.x.row(r)[begin + i] += ws_.sum[r * kStrip + i];
+  }
+
+  void routed_strips(int expert, int64_t first, int64_t last) {
+    const int32_t* pair = pairs_of(expert);
+    const Inputs in = gather(calls_of(expert), [&](int i) { return pair[i] / s_.top_k; });
+    activate(w_.gate, w_.up, int64_t{expert} * s_.d_ff, s_.d_ff, first, last, in,
+             ws_.inner + int64_t{ws_.calls.begin[expert]} * s_.d_ff);
+  }
+
+  void shared_strips(int64_t first, int64_t last) {
+    const Inputs in = gather(rows(), [](int i) { return i; });
+    activate(w_.shared.gate, w_.shared.up, 0, s_.d_shared, first, last, in, ws_.shared);
+  }
+
+  void routed_down(int expert, int64_t begin, int64_t end) {
+    const int32_t* pair = pairs_of(expert);
+    const int64_t base = int64_t{expert} * s_.d_model;
+    add(w_.down, base + begin, base + end, of_expert(expert), begin,
+        [&](int i) { return pair[i] / s_.top_k; },
+        [&](int i) { return args_.routed.weights[pair[i]]; });
+  }
+
+  void shared_down(int64_t begin, int64_t end) {
+    Inputs in = ws_.shared_inputs;
+    in.rows = rows();
+    add(w_.shared.down, begin, end, in, begin, [](int i) { return i; },
+        [&](int i) { return args_.routed.shared[i]; });
+  }
+
+  // x[row(i)][to ..] += weight(i) * (rows [begin, end) of m) . in[i]
+  template <class Row, class Weight>
+  void add(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, int64_t to, Row&& row,
+           Weight&& weight) {
+    const int64_t width = end - begin;
+    for (int t = 0; t < in.tiling().tiles(); ++t) {
+      const Inputs tile = in.tile(t);
+      multiply(m, begin, end, tile, ws_.product, width, ws_.scratch,
+               t == 0 ? share_.counters : nullptr);
+      for (int y = 0; y < tile.rows; ++y) {
+        const int i = in.tiling().first(t) + y;
+        k_.add_scaled(args_.x.row(row(i)) + to, ws_.product + y * width, weight(i), width);
+      }
+    }
   }
 
   const ExpertsArgs& args_;
@@ -160,22 +264,23 @@ class Mixture {
 
 void work(const ExpertsArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
-  const int first = NormedRows::phases(args.x.rows);
-  if (share.phase <= first &&
-      ws.normed.prepare(args.x, args.norm, args.batch.counts->rows, nullptr, share))
+  const Kernels& k = *impl<Experts>(args.w).gate.kernels;
+  const int last = ws.many ? 3 : 1;
+  const int gate_phase = ws.many ? 1 : 0;
+  if (share.phase <= gate_phase &&
+      ws.x.prepare(k, args.x, &args.norm, args.batch.counts->rows, nullptr, share))
     return;
   sort_calls(args, ws.calls);
   Mixture mixture(args, ws, share);
-  if (share.phase == first)
-    mixture.gate_and_up();
-  else
-    mixture.down();
+  if (share.phase == gate_phase) return mixture.gate_and_up();
+  if (!ws.many || share.phase == last - 1) mixture.make_inputs();
+  if (share.phase == last) mixture.down();
 }
 
 }  // namespace
 
 void fill_experts(Ops& ops) {
-  ops.experts = {[](const ExpertsArgs& args) { return NormedRows::phases(args.x.rows) + 2; },
+  ops.experts = {[](const ExpertsArgs& args) { return InputRows::phases(args.x.rows) > 0 ? 4 : 2; },
                  [](const ExpertsArgs& args, int threads) {
                    return Workspace(args, threads, threads - 1, nullptr).carver.size();
                  },

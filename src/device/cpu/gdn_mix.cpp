@@ -15,24 +15,29 @@ namespace {
 
 constexpr float kL2Eps = 1e-6f;
 
+InputForms forms(const GdnMixArgs& args) {
+  const Gdn& w = impl<Gdn>(args.w);
+  return InputForms().with(w.qkv).with(w.z).with(w.b).with(w.a);
+}
+
 struct Workspace {
   Workspace(const GdnMixArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), normed(args.x.rows, args.x.cols, threads, carver) {
+      : carver(base), inputs(args.x.rows, args.x.cols, forms(args), threads, carver) {
     const GdnShape& s = args.w.shape;
+    const Gdn& w = impl<Gdn>(args.w);
     const auto rows = static_cast<size_t>(args.x.rows);
     const auto ratio = static_cast<size_t>(s.ratio());
     const size_t key_dim = static_cast<size_t>(s.key_dim),
                  value_dim = static_cast<size_t>(s.value_dim);
     for (int t = 0; t <= thread; ++t) {
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
       q_raw = carver.take<float>(rows * key_dim);
       k_raw = carver.take<float>(rows * key_dim);
       v_raw = carver.take<float>(rows * ratio * value_dim);
       z = carver.take<float>(rows * ratio * value_dim);
       b = carver.take<float>(rows * ratio);
       a = carver.take<float>(rows * ratio);
-      strip = carver.take<float>(static_cast<size_t>(s.d_model) * kStrip);
+      scratch = carver.take<float>(std::max({multiply_scratch(w.qkv), multiply_scratch(w.z),
+                                             multiply_scratch(w.b), multiply_scratch(w.a)}));
       q = carver.take<float>(kBlock * key_dim);
       v = carver.take<float>(kBlock * value_dim);
       products = carver.take<float>(2 * kBlock * value_dim);
@@ -41,13 +46,11 @@ struct Workspace {
     }
   }
   Carver carver;
-  NormedRows normed;
-  const float** in = nullptr;
-  float** out = nullptr;
+  InputRows inputs;
   float *q_raw = nullptr, *k_raw = nullptr;  // [R, Dk] of the group
   float *v_raw = nullptr, *z = nullptr;      // [r, R, Dv]
   float *b = nullptr, *a = nullptr;          // [r, R]
-  float* strip = nullptr;
+  float* scratch = nullptr;
   float *q = nullptr, *v = nullptr;  // [kBlock, Dk], [kBlock, Dv] after the convolution
   float* products = nullptr;         // [2*kBlock, Dv]: S^T k and S^T q of each token
   float *key_key = nullptr, *key_query = nullptr;  // [kBlock, kBlock]: k_i . k_t and k_i . q_t, by
@@ -94,14 +97,11 @@ class Group {
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
   void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to) {
-    const int rows = args_.batch.counts->rows;
-    point(ws_.out, to, count, rows);
-    multiply(m, begin, begin + count, ws_.in, rows, ws_.out, 0, ws_.strip, share_.counters);
+    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), to, count, ws_.scratch,
+             share_.counters);
   }
 
   void project() {
-    point<const float>(ws_.in, ws_.normed.row(0, share_.thread), args_.x.cols,
-                       args_.batch.counts->rows);
     project_rows(w_.qkv, int64_t{key_head_} * s_.key_dim, s_.key_dim, ws_.q_raw);
     project_rows(w_.qkv, key_channel() + int64_t{key_head_} * s_.key_dim, s_.key_dim, ws_.k_raw);
     for (int i = 0; i < s_.ratio(); ++i) {
@@ -233,7 +233,9 @@ class Group {
 
 void work(const GdnMixArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
-  if (ws.normed.prepare(args.x, args.norm, args.batch.counts->rows, nullptr, share)) return;
+  if (ws.inputs.prepare(*impl<Gdn>(args.w).kernels, args.x, &args.norm, args.batch.counts->rows,
+                        nullptr, share))
+    return;
   const int heads = args.w.shape.key_heads;
   for (int64_t h = share.begin(heads); h < share.end(heads); ++h)
     Group(args, ws, share, static_cast<int>(h)).run();
@@ -242,7 +244,7 @@ void work(const GdnMixArgs& args, const Share& share) {
 }  // namespace
 
 void fill_gdn_mix(Ops& ops) {
-  ops.gdn_mix = {[](const GdnMixArgs& args) { return NormedRows::phases(args.x.rows) + 1; },
+  ops.gdn_mix = {[](const GdnMixArgs& args) { return InputRows::phases(args.x.rows) + 1; },
                  [](const GdnMixArgs& args, int threads) {
                    return Workspace(args, threads, threads - 1, nullptr).carver.size();
                  },

@@ -8,39 +8,33 @@ namespace {
 
 struct Workspace {
   Workspace(const HeadArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), normed(args.logits.rows, args.x.cols, threads, carver) {
-    const auto rows = static_cast<size_t>(args.logits.rows);
-    for (int t = 0; t <= thread; ++t) {
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
-      strip = carver.take<float>(static_cast<size_t>(args.x.cols) * kStrip);
-    }
+      : carver(base),
+        inputs(args.logits.rows, args.x.cols, InputForms().with(impl<Matrix>(args.w)), threads,
+               carver) {
+    for (int t = 0; t <= thread; ++t)
+      scratch = carver.take<float>(multiply_scratch(impl<Matrix>(args.w)));
   }
   Carver carver;
-  NormedRows normed;
-  const float** in = nullptr;
-  float** out = nullptr;
-  float* strip = nullptr;
+  InputRows inputs;
+  float* scratch = nullptr;
 };
 
 void work(const HeadArgs& args, const Share& share) {
+  const Matrix& w = impl<Matrix>(args.w);
   Workspace ws(args, share.threads, share.thread, share.workspace);
   const int rows = args.batch.counts->logit_rows;
-  if (ws.normed.prepare(args.x, args.norm, rows, args.batch.logit_rows, share)) return;
-  point<const float>(ws.in, ws.normed.row(0, share.thread), args.x.cols, rows);
-  point(ws.out, args.logits.data, args.logits.cols, rows);
-  const int64_t strips = (args.w.rows + kStrip - 1) / kStrip;
-  const int64_t begin = share.begin(strips) * kStrip;
-  const int64_t end = std::min(share.end(strips) * kStrip, args.w.rows);
-  if (begin < end)
-    multiply(impl<Matrix>(args.w), begin, end, ws.in, rows, ws.out, begin, ws.strip,
-             share.counters);
+  if (ws.inputs.prepare(*w.kernels, args.x, &args.norm, rows, args.batch.logit_rows, share)) return;
+  const int64_t strips = (args.w.rows + kStripRows - 1) / kStripRows;
+  const int64_t begin = share.begin(strips) * kStripRows;
+  const int64_t end = std::min(share.end(strips) * kStripRows, args.w.rows);
+  multiply(w, begin, end, ws.inputs.inputs(share), args.logits.data + begin, args.logits.cols,
+           ws.scratch, share.counters);
 }
 
 }  // namespace
 
 void fill_head(Ops& ops) {
-  ops.head = {[](const HeadArgs& args) { return NormedRows::phases(args.logits.rows) + 1; },
+  ops.head = {[](const HeadArgs& args) { return InputRows::phases(args.logits.rows) + 1; },
               [](const HeadArgs& args, int threads) {
                 return Workspace(args, threads, threads - 1, nullptr).carver.size();
               },

@@ -7,42 +7,38 @@ namespace braid::cpu {
 namespace {
 
 struct Workspace {
-  Workspace(const LinearAddArgs& args, int thread, std::byte* base) : carver(base) {
-    const auto rows = static_cast<size_t>(args.x.rows);
+  Workspace(const LinearAddArgs& args, int threads, int thread, std::byte* base)
+      : carver(base),
+        inputs(args.x.rows, args.o.cols, InputForms().with(impl<Matrix>(args.w)), threads, carver) {
+    const Matrix& w = impl<Matrix>(args.w);
     for (int t = 0; t <= thread; ++t) {
-      o = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
-      product = carver.take<float>(rows * kStrip);
-      strip = carver.take<float>(static_cast<size_t>(args.w.cols) * kStrip);
+      product = carver.take<float>(kTileRows * static_cast<size_t>(rows_in_cache(w)));
+      scratch = carver.take<float>(multiply_scratch(w));
     }
   }
   Carver carver;
-  const float** o = nullptr;
-  float** out = nullptr;
-  float *product = nullptr, *strip = nullptr;
+  InputRows inputs;
+  float *product = nullptr, *scratch = nullptr;
 };
 
 void work(const LinearAddArgs& args, const Share& share) {
   const Matrix& w = impl<Matrix>(args.w);
-  const Workspace ws(args, share.thread, share.workspace);
+  Workspace ws(args, share.threads, share.thread, share.workspace);
   const int rows = args.batch.counts->rows;
-  point<const float>(ws.o, args.o.data, args.o.cols, rows);
-  point(ws.out, ws.product, kStrip, rows);
-  const int64_t strips = (args.w.rows + kStrip - 1) / kStrip;
-  for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
-    const int64_t begin = s * kStrip, end = std::min(begin + kStrip, args.w.rows);
-    multiply(w, begin, end, ws.o, rows, ws.out, 0, ws.strip, share.counters);
-    for (int r = 0; r < rows; ++r)
-      for (int64_t n = begin; n < end; ++n) args.x.row(r)[n] += ws.product[r * kStrip + n - begin];
-  }
+  if (ws.inputs.prepare(*w.kernels, args.o, nullptr, rows, nullptr, share)) return;
+  const int64_t strips = (args.w.rows + kStripRows - 1) / kStripRows;
+  const int64_t begin = share.begin(strips) * kStripRows;
+  const int64_t end = std::min(share.end(strips) * kStripRows, args.w.rows);
+  add_product(w, begin, end, ws.inputs.inputs(share), args.x, ws.product, ws.scratch,
+              share.counters);
 }
 
 }  // namespace
 
 void fill_linear_add(Ops& ops) {
-  ops.linear_add = {[](const LinearAddArgs&) { return 1; },
+  ops.linear_add = {[](const LinearAddArgs& args) { return InputRows::phases(args.x.rows) + 1; },
                     [](const LinearAddArgs& args, int threads) {
-                      return Workspace(args, threads - 1, nullptr).carver.size();
+                      return Workspace(args, threads, threads - 1, nullptr).carver.size();
                     },
                     work};
 }

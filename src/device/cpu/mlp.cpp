@@ -8,70 +8,74 @@ namespace {
 
 struct Workspace {
   Workspace(const MlpArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), normed(args.x.rows, args.x.cols, threads, carver) {
+      : carver(base),
+        inputs(args.x.rows, args.x.cols,
+               InputForms().with(impl<Mlp>(args.w).gate).with(impl<Mlp>(args.w).up), threads,
+               carver),
+        inner{carver.take<float>(static_cast<size_t>(args.x.rows * args.w.d_ff)), args.x.rows,
+              args.w.d_ff},
+        inner_inputs(args.x.rows, args.w.d_ff, InputForms().with(impl<Mlp>(args.w).down), threads,
+                     carver) {
+    const Mlp& w = impl<Mlp>(args.w);
     const auto rows = static_cast<size_t>(args.x.rows);
-    inner = carver.take<float>(rows * static_cast<size_t>(args.w.d_ff));
     for (int t = 0; t <= thread; ++t) {
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
-      gate = carver.take<float>(rows * kStrip);
-      up = carver.take<float>(rows * kStrip);
-      strip =
-          carver.take<float>(static_cast<size_t>(std::max(args.w.d_model, args.w.d_ff)) * kStrip);
+      gate = carver.take<float>(rows * kStripRows);
+      up = carver.take<float>(rows * kStripRows);
+      product = carver.take<float>(kTileRows * static_cast<size_t>(rows_in_cache(w.down)));
+      scratch = carver.take<float>(
+          std::max({multiply_scratch(w.gate), multiply_scratch(w.up), multiply_scratch(w.down)}));
     }
   }
   Carver carver;
-  NormedRows normed;
-  float* inner = nullptr;  // [R, d_ff]
-  const float** in = nullptr;
-  float** out = nullptr;
-  float *gate = nullptr, *up = nullptr, *strip = nullptr;
+  InputRows inputs;
+  Tensor inner;  // [R, d_ff]
+  InputRows inner_inputs;
+  float *gate = nullptr, *up = nullptr, *product = nullptr, *scratch = nullptr;
 };
 
-void gate_and_up(const MlpArgs& args, const Share& share, const Workspace& ws, int rows) {
+// Strip by strip: what is active of 16 values of gate and up goes on while it is in the cache.
+void gate_and_up(const MlpArgs& args, const Share& share, const Workspace& ws) {
   const Mlp& w = impl<Mlp>(args.w);
-  point<const float>(ws.in, ws.normed.row(0, share.thread), args.x.cols, rows);
-  const int64_t d_ff = args.w.d_ff, strips = (d_ff + kStrip - 1) / kStrip;
+  const Inputs in = ws.inputs.inputs(share);
+  const int64_t d_ff = args.w.d_ff, strips = (d_ff + kStripRows - 1) / kStripRows;
   for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
-    const int64_t begin = s * kStrip, end = std::min(begin + kStrip, d_ff);
-    point(ws.out, ws.gate, kStrip, rows);
-    multiply(w.gate, begin, end, ws.in, rows, ws.out, 0, ws.strip, share.counters);
-    point(ws.out, ws.up, kStrip, rows);
-    multiply(w.up, begin, end, ws.in, rows, ws.out, 0, ws.strip, share.counters);
-    for (int r = 0; r < rows; ++r)
-      w.gate.kernels->silu_mul(ws.gate + r * kStrip, ws.up + r * kStrip, end - begin,
-                               ws.inner + r * d_ff + begin);
+    const int64_t begin = s * kStripRows, end = std::min(begin + kStripRows, d_ff);
+    multiply(w.gate, begin, end, in, ws.gate, kStripRows, ws.scratch, share.counters);
+    multiply(w.up, begin, end, in, ws.up, kStripRows, ws.scratch, share.counters);
+    for (int r = 0; r < in.rows; ++r)
+      w.gate.kernels->silu_mul(ws.gate + r * kStripRows, ws.up + r * kStripRows, end - begin,
+                               ws.inner.row(r) + begin);
   }
 }
 
-void down(const MlpArgs& args, const Share& share, const Workspace& ws, int rows) {
-  const Mlp& w = impl<Mlp>(args.w);
-  point<const float>(ws.in, ws.inner, args.w.d_ff, rows);
-  point(ws.out, ws.gate, kStrip, rows);
-  const int64_t d_model = args.w.d_model, strips = (d_model + kStrip - 1) / kStrip;
-  for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
-    const int64_t begin = s * kStrip, end = std::min(begin + kStrip, d_model);
-    multiply(w.down, begin, end, ws.in, rows, ws.out, 0, ws.strip, share.counters);
-    for (int r = 0; r < rows; ++r)
-      for (int64_t n = begin; n < end; ++n) args.x.row(r)[n] += ws.gate[r * kStrip + n - begin];
-  }
+void down(const MlpArgs& args, const Share& share, const Workspace& ws) {
+  const int64_t strips = (args.w.d_model + kStripRows - 1) / kStripRows;
+  const int64_t begin = share.begin(strips) * kStripRows;
+  const int64_t end = std::min<int64_t>(share.end(strips) * kStripRows, args.w.d_model);
+  add_product(impl<Mlp>(args.w).down, begin, end, ws.inner_inputs.inputs(share), args.x, ws.product,
+              ws.scratch, share.counters);
 }
 
+// Many rows: inputs, gate and up, inputs, down. Few: the second and the fourth.
 void work(const MlpArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
+  const Kernels& k = *impl<Mlp>(args.w).gate.kernels;
   const int rows = args.batch.counts->rows;
-  const int first = NormedRows::phases(args.x.rows);
-  if (share.phase <= first && ws.normed.prepare(args.x, args.norm, rows, nullptr, share)) return;
-  if (share.phase == first)
-    gate_and_up(args, share, ws, rows);
-  else
-    down(args, share, ws, rows);
+  const int first = InputRows::phases(args.x.rows);
+  if (share.phase <= first) {
+    if (ws.inputs.prepare(k, args.x, &args.norm, rows, nullptr, share)) return;
+    return gate_and_up(args, share, ws);
+  }
+  Share rest = share;
+  rest.phase = share.phase - first - 1;
+  if (ws.inner_inputs.prepare(k, ws.inner, nullptr, rows, nullptr, rest)) return;
+  down(args, share, ws);
 }
 
 }  // namespace
 
 void fill_mlp(Ops& ops) {
-  ops.mlp = {[](const MlpArgs& args) { return NormedRows::phases(args.x.rows) + 2; },
+  ops.mlp = {[](const MlpArgs& args) { return 2 * InputRows::phases(args.x.rows) + 2; },
              [](const MlpArgs& args, int threads) {
                return Workspace(args, threads, threads - 1, nullptr).carver.size();
              },

@@ -17,41 +17,43 @@ void norm_rows(const NormRowsArgs& args, const Share& share) {
 
 struct Workspace {
   Workspace(const MtpJointArgs& args, int thread, std::byte* base) : carver(base) {
-    const auto rows = static_cast<size_t>(args.e.rows),
-               width = 2 * static_cast<size_t>(args.e.cols);
-    joined = carver.take<float>(rows * width);
+    const Matrix& w = impl<MtpJoint>(args.w).w;
+    const auto rows = static_cast<size_t>(args.e.rows);
+    const InputForms forms = InputForms().with(w);
+    joined.cols = 2 * args.e.cols;
+    joined.quantised =
+        carver.take<uint8_t>(forms.quantised ? rows * Inputs::quantised_bytes(joined.cols) : 0);
+    joined.plain = carver.take<float>(forms.plain ? rows * static_cast<size_t>(joined.cols) : 0);
+    if (!forms.quantised) joined.quantised = nullptr;
+    if (!forms.plain) joined.plain = nullptr;
     for (int t = 0; t <= thread; ++t) {
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
-      strip = carver.take<float>(width * kStrip);
+      row = carver.take<float>(static_cast<size_t>(joined.cols));
+      scratch = carver.take<float>(multiply_scratch(w));
     }
   }
   Carver carver;
-  float* joined = nullptr;  // [R, 2D]: the normed embedding, then the normed hidden vector
-  const float** in = nullptr;
-  float** out = nullptr;
-  float* strip = nullptr;
+  Inputs joined;  // the normed embedding, then the normed hidden vector
+  float *row = nullptr, *scratch = nullptr;
 };
 
 void joint(const MtpJointArgs& args, const Share& share) {
   const MtpJoint& w = impl<MtpJoint>(args.w);
-  const Workspace ws(args, share.thread, share.workspace);
+  Workspace ws(args, share.thread, share.workspace);
   const int rows = args.batch.counts->rows;
   const int64_t d_model = args.e.cols;
+  ws.joined.rows = rows;
   if (share.phase == 0) {
     for (int64_t r = share.begin(rows); r < share.end(rows); ++r) {
-      float* to = ws.joined + r * 2 * d_model;
-      w.w.kernels->rms_norm(args.e.row(r), w.embedding_norm.data(), w.eps, d_model, to);
-      w.w.kernels->rms_norm(args.h.row(r), w.hidden_norm.data(), w.eps, d_model, to + d_model);
+      w.w.kernels->rms_norm(args.e.row(r), w.embedding_norm.data(), w.eps, d_model, ws.row);
+      w.w.kernels->rms_norm(args.h.row(r), w.hidden_norm.data(), w.eps, d_model, ws.row + d_model);
+      ws.joined.put(*w.w.kernels, static_cast<int>(r), ws.row);
     }
     return;
   }
-  point<const float>(ws.in, ws.joined, 2 * d_model, rows);
-  point(ws.out, args.u.data, d_model, rows);
-  const int64_t strips = (d_model + kStrip - 1) / kStrip;
-  const int64_t begin = share.begin(strips) * kStrip,
-                end = std::min(share.end(strips) * kStrip, d_model);
-  if (begin < end) multiply(w.w, begin, end, ws.in, rows, ws.out, begin, ws.strip, share.counters);
+  const int64_t strips = (d_model + kStripRows - 1) / kStripRows;
+  const int64_t begin = share.begin(strips) * kStripRows,
+                end = std::min(share.end(strips) * kStripRows, d_model);
+  multiply(w.w, begin, end, ws.joined, args.u.data + begin, d_model, ws.scratch, share.counters);
 }
 
 }  // namespace

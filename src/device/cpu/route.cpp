@@ -11,41 +11,38 @@ namespace {
 
 struct Workspace {
   Workspace(const RouteArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), normed(args.x.rows, args.x.cols, threads, carver) {
+      : carver(base),
+        inputs(args.x.rows, args.x.cols, InputForms().with(impl<Router>(args.w).router), threads,
+               carver) {
     const auto rows = static_cast<size_t>(args.x.rows),
                experts = static_cast<size_t>(args.w.shape.experts);
     logits = carver.take<float>(rows * experts);
     for (int t = 0; t <= thread; ++t) {
-      in = carver.take<const float*>(rows);
-      out = carver.take<float*>(rows);
-      strip = carver.take<float>(static_cast<size_t>(args.x.cols) * kStrip);
+      scratch = carver.take<float>(multiply_scratch(impl<Router>(args.w).router));
+      normed = carver.take<float>(static_cast<size_t>(args.x.cols));
       order = carver.take<int32_t>(experts);
     }
   }
   Carver carver;
-  NormedRows normed;
+  InputRows inputs;
   float* logits = nullptr;  // [R, E]
-  const float** in = nullptr;
-  float** out = nullptr;
-  float* strip = nullptr;
+  float *scratch = nullptr, *normed = nullptr;
   int32_t* order = nullptr;
 };
 
 void score(const RouteArgs& args, const Share& share, const Workspace& ws) {
   const Router& w = impl<Router>(args.w);
-  const int rows = args.batch.counts->rows, experts = args.w.shape.experts;
-  point<const float>(ws.in, ws.normed.row(0, share.thread), args.x.cols, rows);
-  point(ws.out, ws.logits, experts, rows);
-  const int64_t strips = (experts + kStrip - 1) / kStrip;
-  const int64_t begin = share.begin(strips) * kStrip;
-  const int64_t end = std::min<int64_t>(share.end(strips) * kStrip, experts);
-  if (begin < end)
-    multiply(w.router, begin, end, ws.in, rows, ws.out, begin, ws.strip, share.counters);
+  const int experts = args.w.shape.experts;
+  const int64_t strips = (experts + kStripRows - 1) / kStripRows;
+  const int64_t begin = share.begin(strips) * kStripRows;
+  const int64_t end = std::min<int64_t>(share.end(strips) * kStripRows, experts);
+  multiply(w.router, begin, end, ws.inputs.inputs(share), ws.logits + begin, experts, ws.scratch,
+           share.counters);
 }
 
 // The top_k of a row, ties to the lower index; softmax over them equals softmax over all,
 // renormalised.
-void pick(const RouteArgs& args, const Workspace& ws, int64_t row, int thread) {
+void pick(const RouteArgs& args, const Workspace& ws, int64_t row) {
   const MoeShape& s = args.w.shape;
   const Router& w = impl<Router>(args.w);
   const float* logits = ws.logits + row * s.experts;
@@ -67,8 +64,10 @@ void pick(const RouteArgs& args, const Workspace& ws, int64_t row, int thread) {
   if (s.d_shared == 0) return;
   float shared = 1;
   if (!w.shared_gate.empty()) {
-    const float x =
-        w.router.kernels->dot(w.shared_gate.data(), ws.normed.row(row, thread), args.x.cols);
+    const Kernels& k = *w.router.kernels;
+    k.rms_norm(args.x.row(row), impl<Vector>(args.norm.weight).data.data(), args.norm.eps,
+               args.x.cols, ws.normed);
+    const float x = k.dot(w.shared_gate.data(), ws.normed, args.x.cols);
     shared = 1.0f / (1.0f + std::exp(-x));
   }
   args.routed.shared[row] = shared;
@@ -77,23 +76,25 @@ void pick(const RouteArgs& args, const Workspace& ws, int64_t row, int thread) {
 void work(const RouteArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
   const int64_t rows = args.batch.counts->rows;
-  if (ws.normed.prepare(args.x, args.norm, static_cast<int>(rows), nullptr, share)) return;
-  if (ws.normed.shared()) {
+  if (ws.inputs.prepare(*impl<Router>(args.w).router.kernels, args.x, &args.norm,
+                        static_cast<int>(rows), nullptr, share))
+    return;
+  if (ws.inputs.shared()) {
     if (share.phase == 1) return score(args, share, ws);
-    for (int64_t r = share.begin(rows); r < share.end(rows); ++r) pick(args, ws, r, share.thread);
+    for (int64_t r = share.begin(rows); r < share.end(rows); ++r) pick(args, ws, r);
     return;
   }
   score(args, share, ws);
   std::atomic<int>& arrived = impl<Router>(args.w).arrived;
   if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 < share.threads) return;
   arrived.store(0, std::memory_order_relaxed);  // the phase's barrier publishes it
-  for (int64_t r = 0; r < rows; ++r) pick(args, ws, r, share.thread);
+  for (int64_t r = 0; r < rows; ++r) pick(args, ws, r);
 }
 
 }  // namespace
 
 void fill_route(Ops& ops) {
-  ops.route = {[](const RouteArgs& args) { return NormedRows::phases(args.x.rows) > 0 ? 3 : 1; },
+  ops.route = {[](const RouteArgs& args) { return InputRows::phases(args.x.rows) > 0 ? 3 : 1; },
                [](const RouteArgs& args, int threads) {
                  return Workspace(args, threads, threads - 1, nullptr).carver.size();
                },

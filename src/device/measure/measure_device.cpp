@@ -10,10 +10,13 @@ namespace {
 class MeasureDevice final : public Device {
  public:
   explicit MeasureDevice(std::unique_ptr<Device> like)
-      : like_(std::move(like)), name_("measure of " + std::string(like_->name())) {}
+      : like_(std::move(like)), name_("measure of " + std::string(like_->name())) {
+    like_->describe_only();
+  }
 
   std::string_view name() const override { return name_; }
   int threads() const override { return like_->threads(); }
+  size_t weight_memory() const override { return like_->weight_memory(); }
   const Ops& ops() const override { return like_->ops(); }
 
   void upload(void*, const void*, size_t) override {}
@@ -22,7 +25,9 @@ class MeasureDevice final : public Device {
   void zero(void*, size_t) override {}
 
   PackedVector prepare(std::span<const float> v) override { return counted(like_->prepare(v)); }
-  PackedMatrix prepare(const FileMatrix& w) override { return counted(like_->prepare(w)); }
+  PackedMatrix prepare(const FileMatrix& w, MatrixUse use) override {
+    return counted(like_->prepare(w, use));
+  }
   PackedGdn prepare(const GdnFileWeights& w) override { return counted(like_->prepare(w)); }
   PackedAttention prepare(const AttentionFileWeights& w) override {
     return counted(like_->prepare(w));

@@ -46,7 +46,7 @@ class RefDevice final : public Device {
     const Vector& v = vectors_.emplace_back(vector.begin(), vector.end());
     return {{&v, bytes_of(v)}, static_cast<int64_t>(v.size())};
   }
-  PackedMatrix prepare(const FileMatrix& m) override {
+  PackedMatrix prepare(const FileMatrix& m, MatrixUse) override {
     return {{&matrices_.emplace_back(m), m.bytes()}, m.rows(), m.cols};
   }
   PackedGdn prepare(const GdnFileWeights& w) override {

@@ -5,6 +5,8 @@
 // sequence give the same bits in any batch (docs/numerics.md).
 #pragma once
 
+#include "device/cpu/kernels/packed.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +18,12 @@ constexpr int kKvTypes = 3;
 struct Kernels {
   const char* isa;
 
-  // out[r][at + n] = w_n . x[r] for w_rows rows of w that lie `cols` apart.
-  void (*gemm)(const float* w, int w_rows, const float* const* x, int x_rows, int64_t cols,
-               float* const* out, int64_t at);
+  // Matrices: strip[type][n] for tiles of n rows.
+  StripProduct strip[kPackedTypes][kTileRows + 1];
+  // Row y of a tile of n rows, from f32 or from row y0 of another tile of n0 rows.
+  void (*quantise)(const float* x, int64_t cols, uint8_t* tile, int n, int y);
+  void (*copy_quantised)(const uint8_t* from, int n0, int y0, int64_t subs, uint8_t* to, int n,
+                         int y);
 
   // Row functions.
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
@@ -52,22 +57,25 @@ struct Kernels {
 
 // Every instruction set fills the whole table; cpu_device.cpp picks one.
 namespace portable {
-void fill_matrix(Kernels&);
+void fill_packed(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace portable
 namespace avx2 {
-void fill_matrix(Kernels&);
+void fill_packed(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx2
 namespace avx512 {
-void fill_matrix(Kernels&);
+void fill_packed(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512
+namespace avx512vnni {
+void fill_packed_vnni(Kernels&);
+}  // namespace avx512vnni
 
 }  // namespace braid

@@ -1,0 +1,136 @@
+// How the CPU keeps matrices: strips of 16 rows, of which a vector register holds one column each.
+//
+// A strip of a quantised matrix is a list of records of 256 columns. A record has, for each of its
+// eight sub-blocks of 32 columns, `bits` lines of 64 bytes, and behind them the scales; its size is
+// a multiple of 64. A line holds four bytes of each row r, at 4r .. 4r+3; byte b of group g = 0..7
+// belongs to column 4g + b of the sub-block. The lines, in this order, by what a code is made of:
+//
+//   8 bits             8 lines: line g is group g
+//   4, 5, 6 bits       4 lines of low nibbles: line j has group j in the low and j + 4 in the high
+//                      half of its bytes
+//   2, 3, 6 bits       2 lines of bit pairs: line h has group 4h + i in bits 2i+1 .. 2i
+//   3, 5 bits          1 line of single bits: group g in bit g
+//
+// A code is nibble | pair << 4, nibble | bit << 4, pair | bit << 2, as the type has them: the
+// integers are the file's own. Its value is a table's entry or code - offset, times the scale of
+// its 32 or 16 columns, less a minimum in some types.
+//
+// Inputs are tiles of up to kTileRows rows, quantised to int8 by 32 columns with an f32 scale, so
+// that the inner loop reads one stream at fixed distances (TileView).
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace braid {
+
+constexpr int kStripRows = 16;
+constexpr int kRecordCols = 256;
+constexpr int kSubCols = 32;
+constexpr int kTileRows = 12;  // 12 accumulators and 12 sums in flight of 32 vector registers
+
+// Where the scales of a record lie, all by [..][16 rows]:
+enum class Scales : uint8_t {
+  kHalf32,         // f16 d[8]
+  kHalfMin32,      // f16 d[8], f16 m[8]: value = d code + m
+  kE8M0,           // u8 e[8], an exponent
+  kSix32,          // f16 d, u8 low[4] (nibbles of sub-blocks 2i, 2i+1), u8 high[2] (four pairs);
+                   // scale = six bits - 32
+  kSixMin32,       // f16 d, f16 dmin, u8 low[8] (nibbles: scale, minimum), u8 high[4] (pairs: scale
+                   // and minimum of 2i, then of 2i+1)
+  kByte32,         // f16 d, i8 s[8]
+  kByte16,         // f16 d, i8 s[16]
+  kSix16,          // f16 d, u8 low[8], u8 high[4], as kSix32 for 16 sub-blocks of 16 columns
+  kNibbleMin16,    // f16 d, f16 dmin, u8 s[16] (nibbles: scale, minimum)
+};
+
+enum class Codes : uint8_t { kPlain, kIq4, kE2M1, kIq3Xxs, kIq3S, kIq2, kIq1 };
+
+//  X(type, bits of a code, codes, offset, columns of a scale, scales, factor of d)
+#define BRAID_PACKED_TYPES(X)                         \
+  X(Q4_0, 4, kPlain, 8, 32, kHalf32, 1.0f)            \
+  X(Q4_1, 4, kPlain, 0, 32, kHalfMin32, 1.0f)         \
+  X(Q5_0, 5, kPlain, 16, 32, kHalf32, 1.0f)           \
+  X(Q5_1, 5, kPlain, 0, 32, kHalfMin32, 1.0f)         \
+  X(Q8_0, 8, kPlain, 128, 32, kHalf32, 1.0f)          \
+  X(Q2_K, 2, kPlain, 0, 16, kNibbleMin16, 1.0f)       \
+  X(Q3_K, 3, kPlain, 4, 16, kSix16, 1.0f)             \
+  X(Q4_K, 4, kPlain, 0, 32, kSixMin32, 1.0f)          \
+  X(Q5_K, 5, kPlain, 0, 32, kSixMin32, 1.0f)          \
+  X(Q6_K, 6, kPlain, 32, 16, kByte16, 1.0f)           \
+  X(IQ4_NL, 4, kIq4, 0, 32, kHalf32, 1.0f)            \
+  X(IQ4_XS, 4, kIq4, 0, 32, kSix32, 1.0f)             \
+  X(MXFP4, 4, kE2M1, 0, 32, kE8M0, 1.0f)
+
+enum class PackedType : uint8_t {
+#define BRAID_ENUMERATOR(name, bits, codes, offset, cols, scales, factor) name,
+  BRAID_PACKED_TYPES(BRAID_ENUMERATOR)
+#undef BRAID_ENUMERATOR
+      // Not quantised: columns as they come, 16 rows side by side; inputs stay f32.
+  kF32,
+  kF16,
+  kBF16
+};
+constexpr int kQuantisedTypes = static_cast<int>(PackedType::kF32);
+constexpr int kPackedTypes = kQuantisedTypes + 3;
+
+struct PackedInfo {
+  int bits;
+  Codes codes;
+  int offset, scale_cols;
+  Scales scales;
+  float factor;
+
+  constexpr int code_bytes() const { return 8 * 64 * bits; }
+  constexpr int scale_bytes() const {
+    constexpr int bytes[] = {256, 512, 128, 128, 256, 160, 288, 224, 320};
+    return bytes[static_cast<int>(scales)];
+  }
+  constexpr int record_bytes() const { return (code_bytes() + scale_bytes() + 63) / 64 * 64; }
+  constexpr bool has_minimum() const {
+    return scales == Scales::kHalfMin32 || scales == Scales::kSixMin32 ||
+           scales == Scales::kNibbleMin16;
+  }
+};
+
+constexpr PackedInfo kPackedInfo[kQuantisedTypes] = {
+#define BRAID_INFO(name, bits, codes, offset, cols, scales, factor) \
+  {bits, Codes::codes, offset, cols, Scales::scales, factor},
+    BRAID_PACKED_TYPES(BRAID_INFO)
+#undef BRAID_INFO
+};
+
+// A tile of n quantised rows: for each sub-block of 32 columns
+//
+//   i8  q[n][32]          the integers
+//   i32 less[n]           -128 times their sum: what an offset of 128 makes of them
+//   f32 scale[n]          one of them in f32
+//   f32 sum[n]            their sum times the scale
+//   i32 less16[2][n]      as less and sum, for each half
+//   f32 sum16[2][n]
+constexpr int kTileBytes = 32 + 4 + 4 + 4 + 8 + 8;  // of a row and a sub-block
+
+struct TileView {
+  const int8_t* q;
+  const int32_t* less;
+  const float *scale, *sum;
+  const int32_t* less16;
+  const float* sum16;
+};
+
+[[gnu::always_inline]] inline TileView tile_view(const uint8_t* sub_block, int n) {
+  const uint8_t* p = sub_block + 32 * n;
+  return {reinterpret_cast<const int8_t*>(sub_block),
+          reinterpret_cast<const int32_t*>(p),
+          reinterpret_cast<const float*>(p + 4 * n),
+          reinterpret_cast<const float*>(p + 8 * n),
+          reinterpret_cast<const int32_t*>(p + 12 * n),
+          reinterpret_cast<const float*>(p + 20 * n)};
+}
+
+// out[y * stride + r] = row r of the strip times row y of the tile. `groups` is the number of
+// sub-blocks for a quantised strip and of columns for others.
+using StripProduct = void (*)(const uint8_t* strip, int64_t groups, const void* tile, float* out,
+                              int64_t stride);
+
+}  // namespace braid

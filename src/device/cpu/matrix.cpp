@@ -1,0 +1,144 @@
+#include "device/cpu/matrix.h"
+
+#include "quant/dtype.h"
+
+#include <algorithm>
+
+namespace braid::cpu {
+namespace {
+
+// Strips that are multiplied with a tile before the next tile comes: their weights stay in L2.
+constexpr size_t kStripsInCache = 384 << 10;
+
+struct RunRow {
+  const RowRun* run;
+  int64_t row;  // within the run
+};
+
+RunRow locate(const Matrix& m, int64_t row) {
+  const auto after = std::upper_bound(m.first_row.begin(), m.first_row.end(), row);
+  const auto run = static_cast<size_t>(after - m.first_row.begin()) - 1;
+  return {&m.file.runs[run], row - m.first_row[run]};
+}
+
+const std::byte* file_row(const Matrix& m, int64_t row) {
+  const RunRow at = locate(m, row);
+  return at.run->data + static_cast<size_t>(at.row) * row_bytes(m.file.dtype, m.file.cols);
+}
+
+// A strip of a matrix that is not packed, as columns of 16 f32.
+const uint8_t* decoded_strip(const Matrix& m, int64_t strip, float* scratch) {
+  const std::byte* rows[kStripRows];
+  strip_rows(m, strip, rows);
+  const int64_t cols = m.cols();
+  float* row = scratch + cols * kStripRows;
+  std::fill_n(scratch, cols * kStripRows, 0.0f);
+  for (int r = 0; r < kStripRows; ++r) {
+    if (!rows[r]) continue;
+    decode_row(m.file.dtype, rows[r], cols, row);
+    for (int64_t k = 0; k < cols; ++k) scratch[k * kStripRows + r] = row[k];
+  }
+  return reinterpret_cast<const uint8_t*>(scratch);
+}
+
+class Product {
+ public:
+  Product(const Matrix& m, const Inputs& x, float* scratch)
+      : m_(m), x_(x), scratch_(scratch), groups_(m.quantised() ? Inputs::subs(m.cols()) : m.cols()),
+        kernels_(m.kernels->strip[static_cast<int>(m.product_type())]) {}
+
+  // Columns [from, to) of strip `strip` for the rows of tile t, to out[row * stride].
+  void strip(int64_t strip, int from, int to, int t, float* out, int64_t stride) const {
+    const Inputs tile = x_.tile(t);
+    const uint8_t* w =
+        m_.type ? reinterpret_cast<const uint8_t*>(m_.strips) +
+                      static_cast<size_t>(strip) * m_.strip_bytes
+                : reinterpret_cast<const uint8_t*>(scratch_ + kTileRows * kStripRows);
+    const void* x = m_.quantised() ? static_cast<const void*>(tile.quantised) : tile.plain;
+    out += x_.tiling().first(t) * stride;
+    const bool whole = from == 0 && to == kStripRows;
+    float* product = whole ? out : scratch_;
+    const int64_t step = whole ? stride : kStripRows;
+    kernels_[tile.rows](w, groups_, x, product, step);
+    if (!m_.scale.empty())
+      for (int r = 0; r < tile.rows; ++r)
+        for (int n = 0; n < kStripRows; ++n)
+          product[r * step + n] *= m_.scale[static_cast<size_t>(strip * kStripRows + n)];
+    if (!whole)
+      for (int r = 0; r < tile.rows; ++r)
+        std::copy(scratch_ + r * kStripRows + from, scratch_ + r * kStripRows + to,
+                  out + r * stride);
+  }
+  void load(int64_t strip) const {
+    if (!m_.type) decoded_strip(m_, strip, scratch_ + kTileRows * kStripRows);
+  }
+
+ private:
+  const Matrix& m_;
+  const Inputs& x_;
+  float* scratch_;
+  int64_t groups_;
+  const StripProduct* kernels_;
+};
+
+}  // namespace
+
+void Inputs::put(const Kernels& k, int row, const float* x) const {
+  const int t = tiling().tile_of(row), y = row - tiling().first(t);
+  const Inputs to = tile(t);
+  if (quantised) k.quantise(x, cols, to.quantised, to.rows, y);
+  if (plain)
+    for (int64_t i = 0; i < cols; ++i) to.plain[i * to.rows + y] = x[i];
+}
+
+void strip_rows(const Matrix& m, int64_t strip, const std::byte* (&rows)[kStripRows]) {
+  const int64_t group = strip / m.group_strips, first = strip % m.group_strips * kStripRows;
+  for (int r = 0; r < kStripRows; ++r)
+    rows[r] =
+        first + r < m.group_rows ? file_row(m, group * m.group_rows + first + r) : nullptr;
+}
+
+int64_t rows_in_cache(const Matrix& m) {
+  if (!m.type) return kStripRows;
+  return std::max<int64_t>(1, static_cast<int64_t>(kStripsInCache / m.strip_bytes)) * kStripRows;
+}
+
+size_t multiply_scratch(const Matrix& m) {
+  const size_t decoded = m.type ? 0 : static_cast<size_t>(m.cols()) * (kStripRows + 1);
+  return kTileRows * kStripRows + decoded;
+}
+
+void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
+              int64_t stride, float* scratch, Counters* counters) {
+  if (x.rows == 0 || begin >= end) return;
+  const Product product(m, x, scratch);
+  const int64_t together = rows_in_cache(m) / kStripRows;
+  // Rows of the matrix [n, stop) lie in one group.
+  for (int64_t n = begin; n < end;) {
+    const int64_t group = n / m.group_rows, base = group * m.group_rows;
+    const int64_t first = (n - base) / kStripRows;
+    const int64_t stop = std::min({end, base + m.group_rows, base + (first + together) * kStripRows});
+    const int64_t strips = (stop - base - first * kStripRows + kStripRows - 1) / kStripRows;
+    for (int t = 0; t < x.tiling().tiles(); ++t)
+      for (int64_t s = first; s < first + strips; ++s) {
+        const int64_t at = base + s * kStripRows;
+        if (t == 0) product.load(group * m.group_strips + s);
+        const int from = static_cast<int>(std::max(n, at) - at);
+        const int to = static_cast<int>(std::min<int64_t>(stop - at, kStripRows));
+        product.strip(group * m.group_strips + s, from, to, t, out + at + from - begin, stride);
+      }
+    n = stop;
+  }
+  if (counters)
+    counters->weight_bytes += static_cast<size_t>(end - begin) * row_bytes(m.file.dtype, m.cols());
+}
+
+void decode(const Matrix& m, int64_t row, float* out, Counters* counters) {
+  const RunRow at = locate(m, row);
+  decode_row(m.file.dtype, file_row(m, row), m.cols(), out);
+  if (at.run->scale != 1.0f)
+    for (int64_t i = 0; i < m.cols(); ++i) out[i] *= at.run->scale;
+  counters->weight_bytes += row_bytes(m.file.dtype, m.cols());
+}
+
+}  // namespace braid::cpu

@@ -1,0 +1,100 @@
+// Matrices as the CPU multiplies them, and the rows that they are multiplied with.
+//
+// A matrix is packed once, at load, into strips of 16 rows (kernels/packed.h); types that have no
+// strips of their own stay in the file and are decoded strip by strip. Inputs are tiles of up to
+// kTileRows rows: int8 for quantised matrices, f32 for the others. Which rows share a tile never
+// changes a result: each is computed by itself, column after column.
+#pragma once
+
+#include "device/cpu/kernels/kernels.h"
+#include "device/ops_table.h"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace braid::cpu {
+
+struct Matrix {
+  const Kernels* kernels = nullptr;
+  FileMatrix file;
+  std::vector<int64_t> first_row;  // of each run, and the number of rows at the end
+
+  std::optional<PackedType> type;  // none: not packed
+  int64_t group_rows = 0;          // strips never hold rows of two groups: experts, mostly
+  int64_t group_strips = 0;
+  size_t strip_bytes = 0;
+  const std::byte* strips = nullptr;
+  std::vector<float> scale;  // of each row of each strip; empty when all are 1
+
+  int64_t cols() const { return file.cols; }
+  bool quantised() const { return type && static_cast<int>(*type) < kQuantisedTypes; }
+  PackedType product_type() const { return type.value_or(PackedType::kF32); }
+};
+
+// Which inputs a set of matrices wants.
+struct InputForms {
+  bool quantised = false, plain = false;
+
+  InputForms& with(const Matrix& m) {
+    (m.quantised() ? quantised : plain) = true;
+    return *this;
+  }
+};
+
+// Rows shared out to tiles of nearly equal size.
+struct Tiling {
+  int rows = 0;
+
+  int tiles() const { return (rows + kTileRows - 1) / kTileRows; }
+  int first(int tile) const {
+    const int n = tiles();
+    return tile * (rows / n) + (tile < rows % n ? tile : rows % n);
+  }
+  int size(int tile) const { return first(tile + 1) - first(tile); }
+  int tile_of(int row) const {
+    const int n = tiles(), small = rows / n, large = rows % n;
+    return row < large * (small + 1) ? row / (small + 1)
+                                     : large + (row - large * (small + 1)) / small;
+  }
+};
+
+// Tiles of `rows` rows of `cols` columns, wherever they lie.
+struct Inputs {
+  uint8_t* quantised = nullptr;
+  float* plain = nullptr;
+  int rows = 0;
+  int64_t cols = 0;
+
+  static int64_t subs(int64_t cols) { return (cols + kSubCols - 1) / kSubCols; }
+  static size_t quantised_bytes(int64_t cols) {  // of a row
+    return static_cast<size_t>(subs(cols)) * kTileBytes;
+  }
+  Tiling tiling() const { return {rows}; }
+  Inputs tile(int t) const {
+    const int first = tiling().first(t);
+    return {quantised ? quantised + static_cast<size_t>(first) * quantised_bytes(cols) : nullptr,
+            plain ? plain + first * cols : nullptr, tiling().size(t), cols};
+  }
+  // Writes row `row`. Rows of a tile may be written by different threads.
+  void put(const Kernels& k, int row, const float* x) const;
+};
+
+// out[r * stride + n - begin] = (row n of m) . x[r] for begin <= n < end. `scratch` has room for
+// multiply_scratch(m) floats; without `counters` the weights are not counted, for a caller that
+// takes its tiles one by one.
+void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
+              int64_t stride, float* scratch, Counters* counters);
+size_t multiply_scratch(const Matrix& m);
+
+// Rows of the matrix that are best multiplied with one tile before the next: whole strips that stay
+// in the cache together.
+int64_t rows_in_cache(const Matrix& m);
+
+// Decodes one row from the file.
+void decode(const Matrix& m, int64_t row, float* out, Counters* counters);
+
+// The 16 rows of a strip as the file has them, null where the strip has none.
+void strip_rows(const Matrix& m, int64_t strip, const std::byte* (&rows)[kStripRows]);
+
+}  // namespace braid::cpu

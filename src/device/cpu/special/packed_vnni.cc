@@ -1,0 +1,238 @@
+// Products of packed strips on AVX-512 with VNNI: one vpdpbusd multiplies four columns of 16 rows
+// with four input bytes. Unsigned codes times signed inputs; the offset of a code is what the sums
+// start from.
+#include "device/cpu/kernels/kernels.h"
+#include "device/cpu/kernels/packed.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+namespace braid::BRAID_ISA {
+namespace {
+
+// Records ahead of the one at work that are asked for: without it the hardware's prefetchers fall
+// behind, and memory gives half of what it has.
+constexpr int kAhead = 2;
+
+template <PackedType T>
+constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
+
+[[gnu::always_inline]] inline __m512i line(const uint8_t* p) { return _mm512_loadu_si512(p); }
+[[gnu::always_inline]] inline __m512i masked(__m512i x, char mask) {
+  return _mm512_and_si512(x, _mm512_set1_epi8(mask));
+}
+// Bits of each byte moved up by `up` (down if negative) and masked.
+template <int up>
+[[gnu::always_inline]] inline __m512i moved(__m512i x, char mask) {
+  if constexpr (up > 0) return masked(_mm512_slli_epi16(x, up), mask);
+  if constexpr (up < 0) return masked(_mm512_srli_epi16(x, -up), mask);
+  return masked(x, mask);
+}
+
+// Values of a table of 16, plus 128.
+template <Codes codes>
+[[gnu::always_inline]] inline __m512i table() {
+  const __m128i values =
+      codes == Codes::kIq4
+          ? _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+          : _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+  return _mm512_broadcast_i32x4(_mm_xor_si128(values, _mm_set1_epi8(-128)));
+}
+
+// Codes of group J (high: of group J + 4) of a sub-block.
+template <PackedType T, int J, bool high>
+[[gnu::always_inline]] inline __m512i codes(const uint8_t* sub) {
+  constexpr int bits = kInfo<T>.bits;
+  if constexpr (bits == 8) return line(sub + 64 * (J + 4 * high));
+  __m512i x;
+  if constexpr (bits < 4) {
+    x = moved<-2 * J>(line(sub + 64 * high), 3);
+    if constexpr (bits == 3)
+      x = _mm512_or_si512(x, moved<2 - J - 4 * high>(line(sub + 128), 4));
+  } else {
+    x = moved<-4 * high>(line(sub + 64 * J), 15);
+    if constexpr (bits == 5)
+      x = _mm512_or_si512(x, moved<4 - J - 4 * high>(line(sub + 256), 16));
+    if constexpr (bits == 6)
+      x = _mm512_or_si512(x, moved<4 - 2 * J>(line(sub + 256 + 64 * high), 48));
+  }
+  if constexpr (kInfo<T>.codes != Codes::kPlain)
+    x = _mm512_shuffle_epi8(table<kInfo<T>.codes>(), x);
+  return x;
+}
+
+[[gnu::always_inline]] inline __m512 halves(const uint8_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+[[gnu::always_inline]] inline __m512i bytes(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+// `bits` bits of each integer from bit `at` on.
+[[gnu::always_inline]] inline __m512i field(__m512i x, int at, int mask) {
+  return _mm512_and_si512(_mm512_srl_epi32(x, _mm_cvtsi32_si128(at)), _mm512_set1_epi32(mask));
+}
+[[gnu::always_inline]] inline __m512i six(__m512i low, __m512i high) {
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 4));
+}
+
+// 2^(e - 128), subnormal for e < 2.
+[[gnu::always_inline]] inline __m512 half_of_e8m0(__m512i e) {
+  const __m512i normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+  const __m512i small = _mm512_sllv_epi32(_mm512_set1_epi32(0x200000), e);
+  const __mmask16 below = _mm512_cmplt_epu32_mask(e, _mm512_set1_epi32(2));
+  return _mm512_castsi512_ps(_mm512_mask_blend_epi32(below, normal, small));
+}
+
+// The scales of a record: scale(i) and minimum(i) of its i-th stretch of 32 or 16 columns.
+template <PackedType T>
+struct RecordScales {
+  static constexpr Scales kind = kInfo<T>.scales;
+  const uint8_t* p;
+  __m512 d, dmin;
+
+  [[gnu::always_inline]] explicit RecordScales(const uint8_t* at) : p(at) {
+    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0)
+      d = halves(p);
+    if constexpr (kind == Scales::kSixMin32 || kind == Scales::kNibbleMin16) dmin = halves(p + 32);
+  }
+  [[gnu::always_inline]] __m512 scale(int i) const {
+    if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32) return halves(p + 32 * i);
+    if constexpr (kind == Scales::kE8M0) return half_of_e8m0(bytes(p + 16 * i));
+    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(integer(i)));
+  }
+  // Added for each input unit.
+  [[gnu::always_inline]] __m512 minimum(int i) const {
+    if constexpr (kind == Scales::kHalfMin32) return halves(p + 256 + 32 * i);
+    __m512i m;
+    if constexpr (kind == Scales::kSixMin32)
+      m = six(_mm512_srli_epi32(bytes(p + 64 + 16 * i), 4),
+              field(bytes(p + 192 + i / 2 * 16), i % 2 * 4 + 2, 3));
+    if constexpr (kind == Scales::kNibbleMin16) m = _mm512_srli_epi32(bytes(p + 64 + 16 * i), 4);
+    return _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_setzero_si512(), m)));
+  }
+
+ private:
+  [[gnu::always_inline]] __m512i integer(int i) const {
+    if constexpr (kind == Scales::kSix32 || kind == Scales::kSix16) {
+      const uint8_t* high = p + 32 + (kind == Scales::kSix32 ? 64 : 128);
+      const __m512i s = six(field(bytes(p + 32 + i / 2 * 16), i % 2 * 4, 15),
+                            field(bytes(high + i / 4 * 16), i % 4 * 2, 3));
+      return _mm512_sub_epi32(s, _mm512_set1_epi32(32));
+    }
+    if constexpr (kind == Scales::kSixMin32)
+      return six(field(bytes(p + 64 + 16 * i), 0, 15),
+                 field(bytes(p + 192 + i / 2 * 16), i % 2 * 4, 3));
+    if constexpr (kind == Scales::kNibbleMin16) return field(bytes(p + 64 + 16 * i), 0, 15);
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 32 + 16 * i)));
+  }
+};
+
+[[gnu::always_inline]] inline __m512i four(const int8_t* q) {
+  int32_t x;
+  memcpy(&x, q, 4);
+  return _mm512_set1_epi32(x);
+}
+
+// What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
+template <PackedType T>
+[[gnu::always_inline]] inline __m512i start(const int32_t* less) {
+  constexpr int offset = kInfo<T>.codes == Codes::kPlain ? kInfo<T>.offset : 128;
+  if constexpr (offset == 0) return _mm512_setzero_si512();
+  return _mm512_srai_epi32(_mm512_set1_epi32(*less), __builtin_ctz(128) - __builtin_ctz(offset));
+}
+
+// t[y] += codes of a pair of groups (or of one of the two) times the inputs.
+template <PackedType T, int N, int J, bool low, bool high>
+[[gnu::always_inline]] inline void multiply(const uint8_t* sub, const int8_t* q, __m512i* t) {
+  if constexpr (low) {
+    const __m512i w = codes<T, J, false>(sub);
+#pragma GCC unroll 16
+    for (int y = 0; y < N; ++y) t[y] = _mm512_dpbusd_epi32(t[y], w, four(q + 32 * y + 4 * J));
+  }
+  if constexpr (high) {
+    const __m512i w = codes<T, J, true>(sub);
+#pragma GCC unroll 16
+    for (int y = 0; y < N; ++y) t[y] = _mm512_dpbusd_epi32(t[y], w, four(q + 32 * y + 16 + 4 * J));
+  }
+}
+
+template <PackedType T, int N, bool low, bool high>
+[[gnu::always_inline]] inline void stretch(const uint8_t* sub, const RecordScales<T>& scales, int i,
+                                           const TileView& x, const int32_t* less, const float* sum,
+                                           __m512* acc) {
+  __m512i t[N];
+#pragma GCC unroll 16
+  for (int y = 0; y < N; ++y) t[y] = start<T>(less + y);
+  multiply<T, N, 0, low, high>(sub, x.q, t);
+  multiply<T, N, 1, low, high>(sub, x.q, t);
+  multiply<T, N, 2, low, high>(sub, x.q, t);
+  multiply<T, N, 3, low, high>(sub, x.q, t);
+  const __m512 scale = scales.scale(i);
+#pragma GCC unroll 16
+  for (int y = 0; y < N; ++y)
+    acc[y] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(t[y]),
+                             _mm512_mul_ps(scale, _mm512_set1_ps(x.scale[y])), acc[y]);
+  if constexpr (kInfo<T>.has_minimum()) {
+    const __m512 minimum = scales.minimum(i);
+#pragma GCC unroll 16
+    for (int y = 0; y < N; ++y)
+      acc[y] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(sum[y]), acc[y]);
+  }
+}
+
+template <PackedType T, int N>
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+  constexpr PackedInfo info = kInfo<T>;
+  constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
+  const auto* x = static_cast<const uint8_t*>(tile);
+  __m512 acc[N];
+#pragma GCC unroll 16
+  for (int y = 0; y < N; ++y) acc[y] = _mm512_setzero_ps();
+  for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
+    const RecordScales<T> scales(strip + info.code_bytes());
+    const uint8_t* ahead = strip + kAhead * info.record_bytes();
+    const int subs = groups < 8 ? static_cast<int>(groups) : 8;
+    for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
+      for (int i = 0; i < share; ++i)
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
+      const uint8_t* sub = strip + s * 64 * info.bits;
+      const TileView view = tile_view(x, N);
+      if constexpr (info.scale_cols == 32) {
+        stretch<T, N, true, true>(sub, scales, s, view, view.less, view.sum, acc);
+      } else {
+        stretch<T, N, true, false>(sub, scales, 2 * s, view, view.less16, view.sum16, acc);
+        stretch<T, N, false, true>(sub, scales, 2 * s + 1, view, view.less16 + N, view.sum16 + N,
+                                   acc);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int y = 0; y < N; ++y) _mm512_storeu_ps(out + y * stride, acc[y]);
+}
+
+template <PackedType T>
+void fill(Kernels& k) {
+  StripProduct* to = k.strip[static_cast<int>(T)];
+  to[1] = product<T, 1>;
+  to[2] = product<T, 2>;
+  to[3] = product<T, 3>;
+  to[4] = product<T, 4>;
+  to[5] = product<T, 5>;
+  to[6] = product<T, 6>;
+  to[7] = product<T, 7>;
+  to[8] = product<T, 8>;
+  to[9] = product<T, 9>;
+  to[10] = product<T, 10>;
+  to[11] = product<T, 11>;
+  to[12] = product<T, 12>;
+}
+
+}  // namespace
+
+void fill_packed_vnni(Kernels& k) {
+#define BRAID_FILL(name, ...) fill<PackedType::name>(k);
+  BRAID_PACKED_TYPES(BRAID_FILL)
+#undef BRAID_FILL
+}
+
+}  // namespace braid::BRAID_ISA
