@@ -2,8 +2,8 @@
 // instruction set and number of rows, with the weights in the cache and from memory.
 //
 //   bench/matrix [ISA [TYPE...]]
-#include "device/cpu/cpu_device.h"
 #include "device/cpu/matrix.h"
+#include "device/cpu/cpu_device.h"
 #include "device/cpu/pack.h"
 #include "device/ops_test_support.h"
 
@@ -30,27 +30,15 @@ constexpr int64_t kCols = 2048, kRows = 512;
 
 // Many copies of one packed matrix, so that they do not fit into any cache.
 void pack(const FileMatrix& file, int copies, const Kernels& k, Subject& s) {
+  s.m = cpu::describe(k, file);
   cpu::Matrix& m = s.m;
-  m.kernels = &k;
-  m.file = file;
   m.type = cpu::packed_type(file);
-  int64_t row = 0;
-  for (const RowRun& run : file.runs) m.first_row.push_back(row), row += run.rows;
-  m.first_row.push_back(row);
-  m.group_rows = row;
-  m.group_strips = row / kStripRows;
   m.strip_bytes = cpu::strip_bytes(*m.type, kCols);
-  const size_t bytes = m.strip_bytes * static_cast<size_t>(m.group_strips);
+  const size_t bytes = m.strip_bytes * static_cast<size_t>(m.strip_count());
   s.strips.resize(bytes * static_cast<size_t>(copies) + 64);
-  const size_t shift = 64 - reinterpret_cast<uintptr_t>(s.strips.data()) % 64;
-  std::byte* base = s.strips.data() + shift;
-  for (int64_t i = 0; i < m.group_strips; ++i) {
-    const std::byte* rows[kStripRows];
-    strip_rows(m, i, rows);
-    cpu::pack_strip(file.dtype, *m.type, kCols, rows, base + static_cast<size_t>(i) * m.strip_bytes);
-  }
-  for (int c = 1; c < copies; ++c)
-    std::memcpy(base + bytes * static_cast<size_t>(c), base, bytes);
+  std::byte* base = s.strips.data() + 64 - reinterpret_cast<uintptr_t>(s.strips.data()) % 64;
+  cpu::pack_strips(m, 0, m.strip_count(), base);
+  for (int c = 1; c < copies; ++c) std::memcpy(base + bytes * static_cast<size_t>(c), base, bytes);
   m.strips = base;
 }
 
@@ -59,7 +47,8 @@ double rate(const Subject& s, int rows, int copies, double seconds) {
   in.cols = kCols;
   in.rows = rows;
   std::vector<uint8_t> quantised(cpu::Inputs::quantised_bytes(kCols) * static_cast<size_t>(rows));
-  std::vector<float> plain(static_cast<size_t>(kCols * rows)), row(static_cast<size_t>(kCols), 0.5f);
+  std::vector<float> plain(static_cast<size_t>(kCols * rows)),
+      row(static_cast<size_t>(kCols), 0.5f);
   in.quantised = quantised.data();
   in.plain = plain.data();
   for (int r = 0; r < rows; ++r) in.put(*s.m.kernels, r, row.data());
@@ -70,8 +59,8 @@ double rate(const Subject& s, int rows, int copies, double seconds) {
     double products = 0;
     cpu::Matrix m = s.m;
     for (int c = 0; now() - start < seconds; c = (c + 1) % copies, ++products) {
-      m.strips = s.m.strips + static_cast<size_t>(c) * m.strip_bytes *
-                                  static_cast<size_t>(m.group_strips);
+      m.strips =
+          s.m.strips + static_cast<size_t>(c) * m.strip_bytes * static_cast<size_t>(m.group_strips);
       multiply(m, 0, kRows, in, out.data(), kRows, scratch.data(), nullptr);
     }
     best = std::max(best, products * 2 * kRows * kCols * rows / (now() - start) / 1e9);

@@ -213,9 +213,8 @@ QwenWeights bind_qwen(const TensorFile& file, const QwenConfig& c, Device& devic
     const std::string block = c.hugging_face ? "mtp.layers.0." : layer_prefix(c.layers());
     const LayerBinding joint(ck, c, device, c.hugging_face ? "mtp." : block);
     QwenWeights::Mtp& m = w.mtp.emplace();
-    m.embedding = joint.has(kMtpEmbedding)
-                      ? vocabulary(joint, kMtpEmbedding, MatrixUse::kLookup)
-                      : w.embedding;
+    m.embedding = joint.has(kMtpEmbedding) ? vocabulary(joint, kMtpEmbedding, MatrixUse::kLookup)
+                                           : w.embedding;
     m.head = joint.has(kMtpHead) ? vocabulary(joint, kMtpHead, MatrixUse::kProduct) : w.head;
     m.joint = device.prepare(MtpJointFileWeights{
         joint.matrix(kMtpJoint, c.d_model, 2 * c.d_model, "d_model x (embedding and hidden)"),

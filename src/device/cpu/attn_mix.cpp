@@ -38,8 +38,8 @@ struct Workspace {
   Carver carver;
   InputRows inputs;
   float *q = nullptr, *gate = nullptr;  // [R, heads*D]
-  float* head = nullptr;      // [R, D] or [R, 2D]: one head's projection
-  float* rotation = nullptr;  // [R, rope_dims]: cosines, then sines
+  float* head = nullptr;                // [R, D] or [R, 2D]: one head's projection
+  float* rotation = nullptr;            // [R, rope_dims]: cosines, then sines
   float *scratch = nullptr, *partial = nullptr, *scores = nullptr;
 };
 

@@ -65,8 +65,8 @@ class CpuDevice final : public Device {
     return counted(PackedVector{{&v, vector.size_bytes()}, static_cast<int64_t>(vector.size())});
   }
   PackedMatrix prepare(const FileMatrix& matrix, MatrixUse use) override {
-    const Matrix& m = matrices_.emplace_back(
-        use == MatrixUse::kLookup ? described(matrix, matrix.rows()) : keep(matrix));
+    const Matrix& m = matrices_.emplace_back(use == MatrixUse::kLookup ? describe(kernels_, matrix)
+                                                                       : keep(matrix));
     return counted(PackedMatrix{{&m, matrix.bytes()}, matrix.rows(), matrix.cols});
   }
   PackedGdn prepare(const GdnFileWeights& w) override {
@@ -175,55 +175,25 @@ class CpuDevice final : public Device {
     int phase;
   };
 
-  Matrix described(const FileMatrix& file, int64_t group_rows) const {
-    Matrix m;
-    m.kernels = &kernels_;
-    m.file = file;
-    int64_t row = 0;
-    for (const RowRun& run : file.runs) {
-      m.first_row.push_back(row);
-      row += run.rows;
-    }
-    m.first_row.push_back(row);
-    m.group_rows = group_rows;
-    m.group_strips = (group_rows + kStripRows - 1) / kStripRows;
-    return m;
-  }
-  // Packs a matrix, all threads taking strips. No strip holds rows of two groups. `exact`: its
-  // inputs must stay f32, so a quantised one is decoded when it is multiplied.
+  // Packs a matrix, all threads taking strips. `exact`: its inputs must stay f32, so a quantised
+  // one is decoded when it is multiplied.
   Matrix keep(const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
-    Matrix m = described(file, group_rows > 0 ? group_rows : file.rows());
+    Matrix m = describe(kernels_, file, group_rows);
     if (!file) return m;
-    const int64_t strips = file.rows() / m.group_rows * m.group_strips;
-    for (const RowRun& run : file.runs)
-      if (run.scale != 1.0f) m.scale.assign(static_cast<size_t>(strips * kStripRows), 1.0f);
-    if (!m.scale.empty()) scale_rows(m);
     m.type = describing_ && file.dtype == DType::F32 ? PackedType::kF32 : packed_type(file);
     if (exact && m.quantised()) m.type.reset();
     m.strip_bytes = m.type ? strip_bytes(*m.type, file.cols) : 0;
-    weight_memory_ += m.type ? static_cast<size_t>(strips) * m.strip_bytes : file.bytes();
+    const size_t bytes = static_cast<size_t>(m.strip_count()) * m.strip_bytes;
+    weight_memory_ += m.type ? bytes : file.bytes();
     if (!m.type || describing_) return m;
-    const Buffer& buffer = strips_.emplace_back(
-        allocate(static_cast<size_t>(strips) * m.strip_bytes, "packed weights"));
+    const Buffer& buffer = strips_.emplace_back(allocate(bytes, "packed weights"));
     m.strips = buffer.data();
     const std::function<void(int, int)> pack = [&](int, int thread) {
       const Share share{0, thread, team_.threads(), nullptr, nullptr};
-      for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
-        const std::byte* rows[kStripRows];
-        strip_rows(m, s, rows);
-        pack_strip(file.dtype, *m.type, file.cols, rows,
-                   buffer.data() + static_cast<size_t>(s) * m.strip_bytes);
-      }
+      pack_strips(m, share.begin(m.strip_count()), share.end(m.strip_count()), buffer.data());
     };
     team_.run(1, pack);
     return m;
-  }
-  static void scale_rows(Matrix& m) {
-    for (size_t run = 0; run < m.file.runs.size(); ++run)
-      for (int64_t row = m.first_row[run]; row < m.first_row[run + 1]; ++row) {
-        const int64_t at = row / m.group_rows * m.group_strips * kStripRows + row % m.group_rows;
-        m.scale[static_cast<size_t>(at)] = m.file.runs[run].scale;
-      }
   }
   Mlp keep(const MlpFileWeights& w) { return {keep(w.gate), keep(w.up), keep(w.down)}; }
   static size_t bytes_of(const MlpFileWeights& w) {

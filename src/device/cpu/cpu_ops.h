@@ -90,7 +90,7 @@ class InputRows {
   // when the phase is over with that.
   bool prepare(const Kernels& k, const Tensor& x, const PackedNorm* norm, int rows,
                const int32_t* which, const Share& share);
-  Inputs inputs(const Share& share) const;      // of the rows that prepare() last got
+  Inputs inputs(const Share& share) const;  // of the rows that prepare() last got
   Inputs single(int row, const Share& share) const;
   bool shared() const { return shared_; }
 

@@ -1,6 +1,6 @@
-// Mixture of experts on the CPU. A phase for the intermediate values of every (row, slot), expert by
-// expert; a phase in which each thread adds the down projections of its own columns. Weights of a
-// called expert are read once, whatever the number of rows that called it. With many rows each of
+// Mixture of experts on the CPU. A phase for the intermediate values of every (row, slot), expert
+// by expert; a phase in which each thread adds the down projections of its own columns. Weights of
+// a called expert are read once, whatever the number of rows that called it. With many rows each of
 // the two has a phase before it that makes its inputs.
 #include "device/cpu/cpu_ops.h"
 
@@ -29,7 +29,8 @@ struct Workspace {
     inner = carver.take<float>(rows * top_k * static_cast<size_t>(s.d_ff));
     shared = carver.take<float>(rows * static_cast<size_t>(s.d_shared));
     const InputForms routed_forms = InputForms().with(w.down);
-    const InputForms shared_forms = s.d_shared > 0 ? InputForms().with(w.shared.down) : InputForms();
+    const InputForms shared_forms =
+        s.d_shared > 0 ? InputForms().with(w.shared.down) : InputForms();
     if (many) {
       inner_inputs = take(rows * top_k, s.d_ff, routed_forms);
       shared_inputs = take(rows, s.d_shared, shared_forms);
@@ -56,8 +57,8 @@ struct Workspace {
     return forms;
   }
   static size_t scratch_size(const Experts& w, const MoeShape& s) {
-    size_t size = std::max({multiply_scratch(w.gate), multiply_scratch(w.up),
-                            multiply_scratch(w.down)});
+    size_t size =
+        std::max({multiply_scratch(w.gate), multiply_scratch(w.up), multiply_scratch(w.down)});
     if (s.d_shared > 0)
       size = std::max({size, multiply_scratch(w.shared.gate), multiply_scratch(w.shared.up),
                        multiply_scratch(w.shared.down)});
@@ -78,8 +79,8 @@ struct Workspace {
   Carver carver;
   InputRows x;
   bool many;
-  float* inner = nullptr;   // [R * top_k, d_ff], in the order of calls.pairs
-  float* shared = nullptr;  // [R, d_shared]
+  float* inner = nullptr;              // [R * top_k, d_ff], in the order of calls.pairs
+  float* shared = nullptr;             // [R, d_shared]
   Inputs inner_inputs, shared_inputs;  // the same as inputs; an expert's pairs lie together
   Calls calls;
   Inputs tile;  // the rows of an expert
@@ -160,12 +161,8 @@ class Mixture {
 
  private:
   int rows() const { return args_.batch.counts->rows; }
-  int calls_of(int expert) const {
-    return ws_.calls.begin[expert + 1] - ws_.calls.begin[expert];
-  }
-  const int32_t* pairs_of(int expert) const {
-    return ws_.calls.pairs + ws_.calls.begin[expert];
-  }
+  int calls_of(int expert) const { return ws_.calls.begin[expert + 1] - ws_.calls.begin[expert]; }
+  const int32_t* pairs_of(int expert) const { return ws_.calls.pairs + ws_.calls.begin[expert]; }
   Inputs of_expert(int expert) const {
     const auto first = static_cast<size_t>(ws_.calls.begin[expert]);
     Inputs in = ws_.inner_inputs;
@@ -226,7 +223,8 @@ class Mixture {
   void routed_down(int expert, int64_t begin, int64_t end) {
     const int32_t* pair = pairs_of(expert);
     const int64_t base = int64_t{expert} * s_.d_model;
-    add(w_.down, base + begin, base + end, of_expert(expert), begin,
+    add(
+        w_.down, base + begin, base + end, of_expert(expert), begin,
         [&](int i) { return pair[i] / s_.top_k; },
         [&](int i) { return args_.routed.weights[pair[i]]; });
   }
@@ -234,7 +232,8 @@ class Mixture {
   void shared_down(int64_t begin, int64_t end) {
     Inputs in = ws_.shared_inputs;
     in.rows = rows();
-    add(w_.shared.down, begin, end, in, begin, [](int i) { return i; },
+    add(
+        w_.shared.down, begin, end, in, begin, [](int i) { return i; },
         [&](int i) { return args_.routed.shared[i]; });
   }
 

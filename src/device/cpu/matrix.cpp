@@ -44,16 +44,19 @@ const uint8_t* decoded_strip(const Matrix& m, int64_t strip, float* scratch) {
 class Product {
  public:
   Product(const Matrix& m, const Inputs& x, float* scratch)
-      : m_(m), x_(x), scratch_(scratch), groups_(m.quantised() ? Inputs::subs(m.cols()) : m.cols()),
+      : m_(m),
+        x_(x),
+        scratch_(scratch),
+        groups_(m.quantised() ? Inputs::subs(m.cols()) : m.cols()),
         kernels_(m.kernels->strip[static_cast<int>(m.product_type())]) {}
 
   // Columns [from, to) of strip `strip` for the rows of tile t, to out[row * stride].
   void strip(int64_t strip, int from, int to, int t, float* out, int64_t stride) const {
     const Inputs tile = x_.tile(t);
-    const uint8_t* w =
-        m_.type ? reinterpret_cast<const uint8_t*>(m_.strips) +
-                      static_cast<size_t>(strip) * m_.strip_bytes
-                : reinterpret_cast<const uint8_t*>(scratch_ + kTileRows * kStripRows);
+    const uint8_t* w = m_.type
+                           ? reinterpret_cast<const uint8_t*>(m_.strips) +
+                                 static_cast<size_t>(strip) * m_.strip_bytes
+                           : reinterpret_cast<const uint8_t*>(scratch_ + kTileRows * kStripRows);
     const void* x = m_.quantised() ? static_cast<const void*>(tile.quantised) : tile.plain;
     out += x_.tiling().first(t) * stride;
     const bool whole = from == 0 && to == kStripRows;
@@ -83,6 +86,30 @@ class Product {
 
 }  // namespace
 
+Matrix describe(const Kernels& kernels, const FileMatrix& file, int64_t group_rows) {
+  Matrix m;
+  m.kernels = &kernels;
+  m.file = file;
+  int64_t row = 0;
+  bool scaled = false;
+  for (const RowRun& run : file.runs) {
+    m.first_row.push_back(row);
+    row += run.rows;
+    scaled = scaled || run.scale != 1.0f;
+  }
+  m.first_row.push_back(row);
+  m.group_rows = group_rows > 0 ? group_rows : row;
+  m.group_strips = (m.group_rows + kStripRows - 1) / kStripRows;
+  if (!scaled) return m;
+  m.scale.assign(static_cast<size_t>(m.strip_count() * kStripRows), 1.0f);
+  for (size_t run = 0; run < file.runs.size(); ++run)
+    for (int64_t r = m.first_row[run]; r < m.first_row[run + 1]; ++r) {
+      const int64_t at = r / m.group_rows * m.group_strips * kStripRows + r % m.group_rows;
+      m.scale[static_cast<size_t>(at)] = file.runs[run].scale;
+    }
+  return m;
+}
+
 void Inputs::put(const Kernels& k, int row, const float* x) const {
   const int t = tiling().tile_of(row), y = row - tiling().first(t);
   const Inputs to = tile(t);
@@ -94,8 +121,7 @@ void Inputs::put(const Kernels& k, int row, const float* x) const {
 void strip_rows(const Matrix& m, int64_t strip, const std::byte* (&rows)[kStripRows]) {
   const int64_t group = strip / m.group_strips, first = strip % m.group_strips * kStripRows;
   for (int r = 0; r < kStripRows; ++r)
-    rows[r] =
-        first + r < m.group_rows ? file_row(m, group * m.group_rows + first + r) : nullptr;
+    rows[r] = first + r < m.group_rows ? file_row(m, group * m.group_rows + first + r) : nullptr;
 }
 
 int64_t rows_in_cache(const Matrix& m) {
@@ -117,7 +143,8 @@ void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, floa
   for (int64_t n = begin; n < end;) {
     const int64_t group = n / m.group_rows, base = group * m.group_rows;
     const int64_t first = (n - base) / kStripRows;
-    const int64_t stop = std::min({end, base + m.group_rows, base + (first + together) * kStripRows});
+    const int64_t stop =
+        std::min({end, base + m.group_rows, base + (first + together) * kStripRows});
     const int64_t strips = (stop - base - first * kStripRows + kStripRows - 1) / kStripRows;
     for (int t = 0; t < x.tiling().tiles(); ++t)
       for (int64_t s = first; s < first + strips; ++s) {

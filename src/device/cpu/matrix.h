@@ -28,9 +28,16 @@ struct Matrix {
   std::vector<float> scale;  // of each row of each strip; empty when all are 1
 
   int64_t cols() const { return file.cols; }
+  int64_t strip_count() const {
+    return group_rows > 0 ? file.rows() / group_rows * group_strips : 0;
+  }
   bool quantised() const { return type && static_cast<int>(*type) < kQuantisedTypes; }
   PackedType product_type() const { return type.value_or(PackedType::kF32); }
 };
+
+// A matrix of the file that is not packed. No strip of it holds rows of two groups; 0 rows: all are
+// one group.
+Matrix describe(const Kernels& kernels, const FileMatrix& file, int64_t group_rows = 0);
 
 // Which inputs a set of matrices wants.
 struct InputForms {

@@ -235,6 +235,23 @@ bool all_bf16(const FileMatrix& m) {
   return true;
 }
 
+// Null pointers count as rows of zeros.
+void pack_strip(DType from, PackedType type, int64_t cols, const std::byte* const* rows,
+                std::byte* to) {
+  switch (type) {
+#define BRAID_PACK(name, ...) \
+  case PackedType::name:      \
+    return pack_quantised<DType::name, PackedType::name>(cols, rows, to);
+    BRAID_PACKED_TYPES(BRAID_PACK)
+#undef BRAID_PACK
+    case PackedType::kF32:
+    case PackedType::kF16:
+    case PackedType::kBF16:
+      return pack_floats(from, type, cols, rows, to);
+  }
+  CHECK_THAT(false, "{} is no packed type", static_cast<int>(type));
+}
+
 }  // namespace
 
 std::optional<PackedType> packed_type(const FileMatrix& matrix) {
@@ -262,20 +279,12 @@ size_t strip_bytes(PackedType type, int64_t cols) {
   return records * static_cast<size_t>(kPackedInfo[static_cast<int>(type)].record_bytes());
 }
 
-void pack_strip(DType from, PackedType type, int64_t cols, const std::byte* const* rows,
-                std::byte* to) {
-  switch (type) {
-#define BRAID_PACK(name, ...) \
-  case PackedType::name:      \
-    return pack_quantised<DType::name, PackedType::name>(cols, rows, to);
-    BRAID_PACKED_TYPES(BRAID_PACK)
-#undef BRAID_PACK
-    case PackedType::kF32:
-    case PackedType::kF16:
-    case PackedType::kBF16:
-      return pack_floats(from, type, cols, rows, to);
+void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to) {
+  for (int64_t s = begin; s < end; ++s) {
+    const std::byte* rows[kStripRows];
+    strip_rows(m, s, rows);
+    pack_strip(m.file.dtype, *m.type, m.cols(), rows, to + static_cast<size_t>(s) * m.strip_bytes);
   }
-  CHECK_THAT(false, "{} is no packed type", static_cast<int>(type));
 }
 
 }  // namespace braid::cpu

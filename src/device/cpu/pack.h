@@ -2,8 +2,7 @@
 // (kernels/packed.h).
 #pragma once
 
-#include "device/cpu/kernels/packed.h"
-#include "device/packed.h"
+#include "device/cpu/matrix.h"
 
 #include <optional>
 
@@ -15,8 +14,8 @@ std::optional<PackedType> packed_type(const FileMatrix& matrix);
 
 size_t strip_bytes(PackedType type, int64_t cols);
 
-// Packs 16 rows; null pointers count as rows of zeros. `to` is zeroed memory.
-void pack_strip(DType from, PackedType type, int64_t cols, const std::byte* const* rows,
-                std::byte* to);
+// Packs the strips [begin, end) of a matrix whose type is set; strip s goes to to + s *
+// strip_bytes, which is zeroed memory.
+void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to);
 
 }  // namespace braid::cpu

@@ -139,8 +139,8 @@ void scale_of(const uint8_t* p, int i, int r, float* scale, float* minimum) {
 
 // Groups [begin, end) of a sub-block, which share scale i.
 template <PackedType T>
-void stretch(const uint8_t* sub, const uint8_t* scales, int i, int begin, int end, const TileView& x,
-             const float* sum, int n, float* acc) {
+void stretch(const uint8_t* sub, const uint8_t* scales, int i, int begin, int end,
+             const TileView& x, const float* sum, int n, float* acc) {
   int8_t w[32][kStripRows];
   float scale[kStripRows], minimum[kStripRows];
   for (int r = 0; r < kStripRows; ++r) {

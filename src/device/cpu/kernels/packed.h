@@ -31,42 +31,42 @@ constexpr int kTileRows = 12;  // 12 accumulators and 12 sums in flight of 32 ve
 
 // Where the scales of a record lie, all by [..][16 rows]:
 enum class Scales : uint8_t {
-  kHalf32,         // f16 d[8]
-  kHalfMin32,      // f16 d[8], f16 m[8]: value = d code + m
-  kE8M0,           // u8 e[8], an exponent
-  kSix32,          // f16 d, u8 low[4] (nibbles of sub-blocks 2i, 2i+1), u8 high[2] (four pairs);
-                   // scale = six bits - 32
-  kSixMin32,       // f16 d, f16 dmin, u8 low[8] (nibbles: scale, minimum), u8 high[4] (pairs: scale
-                   // and minimum of 2i, then of 2i+1)
-  kByte32,         // f16 d, i8 s[8]
-  kByte16,         // f16 d, i8 s[16]
-  kSix16,          // f16 d, u8 low[8], u8 high[4], as kSix32 for 16 sub-blocks of 16 columns
-  kNibbleMin16,    // f16 d, f16 dmin, u8 s[16] (nibbles: scale, minimum)
+  kHalf32,       // f16 d[8]
+  kHalfMin32,    // f16 d[8], f16 m[8]: value = d code + m
+  kE8M0,         // u8 e[8], an exponent
+  kSix32,        // f16 d, u8 low[4] (nibbles of sub-blocks 2i, 2i+1), u8 high[2] (four pairs);
+                 // scale = six bits - 32
+  kSixMin32,     // f16 d, f16 dmin, u8 low[8] (nibbles: scale, minimum), u8 high[4] (pairs: scale
+                 // and minimum of 2i, then of 2i+1)
+  kByte32,       // f16 d, i8 s[8]
+  kByte16,       // f16 d, i8 s[16]
+  kSix16,        // f16 d, u8 low[8], u8 high[4], as kSix32 for 16 sub-blocks of 16 columns
+  kNibbleMin16,  // f16 d, f16 dmin, u8 s[16] (nibbles: scale, minimum)
 };
 
 enum class Codes : uint8_t { kPlain, kIq4, kE2M1, kIq3Xxs, kIq3S, kIq2, kIq1 };
 
 //  X(type, bits of a code, codes, offset, columns of a scale, scales, factor of d)
-#define BRAID_PACKED_TYPES(X)                         \
-  X(Q4_0, 4, kPlain, 8, 32, kHalf32, 1.0f)            \
-  X(Q4_1, 4, kPlain, 0, 32, kHalfMin32, 1.0f)         \
-  X(Q5_0, 5, kPlain, 16, 32, kHalf32, 1.0f)           \
-  X(Q5_1, 5, kPlain, 0, 32, kHalfMin32, 1.0f)         \
-  X(Q8_0, 8, kPlain, 128, 32, kHalf32, 1.0f)          \
-  X(Q2_K, 2, kPlain, 0, 16, kNibbleMin16, 1.0f)       \
-  X(Q3_K, 3, kPlain, 4, 16, kSix16, 1.0f)             \
-  X(Q4_K, 4, kPlain, 0, 32, kSixMin32, 1.0f)          \
-  X(Q5_K, 5, kPlain, 0, 32, kSixMin32, 1.0f)          \
-  X(Q6_K, 6, kPlain, 32, 16, kByte16, 1.0f)           \
-  X(IQ4_NL, 4, kIq4, 0, 32, kHalf32, 1.0f)            \
-  X(IQ4_XS, 4, kIq4, 0, 32, kSix32, 1.0f)             \
+#define BRAID_PACKED_TYPES(X)                   \
+  X(Q4_0, 4, kPlain, 8, 32, kHalf32, 1.0f)      \
+  X(Q4_1, 4, kPlain, 0, 32, kHalfMin32, 1.0f)   \
+  X(Q5_0, 5, kPlain, 16, 32, kHalf32, 1.0f)     \
+  X(Q5_1, 5, kPlain, 0, 32, kHalfMin32, 1.0f)   \
+  X(Q8_0, 8, kPlain, 128, 32, kHalf32, 1.0f)    \
+  X(Q2_K, 2, kPlain, 0, 16, kNibbleMin16, 1.0f) \
+  X(Q3_K, 3, kPlain, 4, 16, kSix16, 1.0f)       \
+  X(Q4_K, 4, kPlain, 0, 32, kSixMin32, 1.0f)    \
+  X(Q5_K, 5, kPlain, 0, 32, kSixMin32, 1.0f)    \
+  X(Q6_K, 6, kPlain, 32, 16, kByte16, 1.0f)     \
+  X(IQ4_NL, 4, kIq4, 0, 32, kHalf32, 1.0f)      \
+  X(IQ4_XS, 4, kIq4, 0, 32, kSix32, 1.0f)       \
   X(MXFP4, 4, kE2M1, 0, 32, kE8M0, 1.0f)
 
 enum class PackedType : uint8_t {
 #define BRAID_ENUMERATOR(name, bits, codes, offset, cols, scales, factor) name,
   BRAID_PACKED_TYPES(BRAID_ENUMERATOR)
 #undef BRAID_ENUMERATOR
-      // Not quantised: columns as they come, 16 rows side by side; inputs stay f32.
+  // Not quantised: columns as they come, 16 rows side by side; inputs stay f32.
   kF32,
   kF16,
   kBF16
@@ -120,12 +120,9 @@ struct TileView {
 
 [[gnu::always_inline]] inline TileView tile_view(const uint8_t* sub_block, int n) {
   const uint8_t* p = sub_block + 32 * n;
-  return {reinterpret_cast<const int8_t*>(sub_block),
-          reinterpret_cast<const int32_t*>(p),
-          reinterpret_cast<const float*>(p + 4 * n),
-          reinterpret_cast<const float*>(p + 8 * n),
-          reinterpret_cast<const int32_t*>(p + 12 * n),
-          reinterpret_cast<const float*>(p + 20 * n)};
+  return {reinterpret_cast<const int8_t*>(sub_block),   reinterpret_cast<const int32_t*>(p),
+          reinterpret_cast<const float*>(p + 4 * n),    reinterpret_cast<const float*>(p + 8 * n),
+          reinterpret_cast<const int32_t*>(p + 12 * n), reinterpret_cast<const float*>(p + 20 * n)};
 }
 
 // out[y * stride + r] = row r of the strip times row y of the tile. `groups` is the number of

@@ -47,12 +47,10 @@ template <PackedType T, int J, bool high>
   __m512i x;
   if constexpr (bits < 4) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
-    if constexpr (bits == 3)
-      x = _mm512_or_si512(x, moved<2 - J - 4 * high>(line(sub + 128), 4));
+    if constexpr (bits == 3) x = _mm512_or_si512(x, moved<2 - J - 4 * high>(line(sub + 128), 4));
   } else {
     x = moved<-4 * high>(line(sub + 64 * J), 15);
-    if constexpr (bits == 5)
-      x = _mm512_or_si512(x, moved<4 - J - 4 * high>(line(sub + 256), 16));
+    if constexpr (bits == 5) x = _mm512_or_si512(x, moved<4 - J - 4 * high>(line(sub + 256), 16));
     if constexpr (bits == 6)
       x = _mm512_or_si512(x, moved<4 - 2 * J>(line(sub + 256 + 64 * high), 48));
   }
@@ -175,8 +173,7 @@ template <PackedType T, int N, bool low, bool high>
   if constexpr (kInfo<T>.has_minimum()) {
     const __m512 minimum = scales.minimum(i);
 #pragma GCC unroll 16
-    for (int y = 0; y < N; ++y)
-      acc[y] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(sum[y]), acc[y]);
+    for (int y = 0; y < N; ++y) acc[y] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(sum[y]), acc[y]);
   }
 }
 

@@ -1,0 +1,175 @@
+// Products of packed matrices on every instruction set, against the file's own decoder and the
+// inputs that the tiles really hold: no difference but the rounding of f32 sums.
+#include "device/cpu/matrix.h"
+
+#include "device/cpu/cpu_device.h"
+#include "device/cpu/pack.h"
+#include "device/ops_test_support.h"
+
+#include <gtest/gtest.h>
+
+namespace braid::cpu {
+namespace {
+
+using ops_test::decoded;
+using ops_test::normals;
+using ops_test::RandomFile;
+
+struct Packed {
+  Packed(const Kernels& k, const FileMatrix& file, int64_t group_rows = 0)
+      : m(describe(k, file, group_rows)) {
+    m.type = packed_type(file);
+    if (!m.type) return;
+    m.strip_bytes = strip_bytes(*m.type, file.cols);
+    strips.resize(static_cast<size_t>(m.strip_count()) * m.strip_bytes);
+    pack_strips(m, 0, m.strip_count(), strips.data());
+    m.strips = strips.data();
+  }
+  Matrix m;
+  std::vector<std::byte> strips;
+};
+
+struct Rows {
+  Rows(const Kernels& k, const Matrix& m, int rows)
+      : values(normals(5, rows * m.cols())),
+        quantised(Inputs::quantised_bytes(m.cols()) * static_cast<size_t>(rows)),
+        plain(static_cast<size_t>(rows * m.cols())) {
+    const InputForms forms = InputForms().with(m);
+    in = {forms.quantised ? quantised.data() : nullptr, forms.plain ? plain.data() : nullptr, rows,
+          m.cols()};
+    for (int r = 0; r < rows; ++r) in.put(k, r, values.data() + r * m.cols());
+  }
+  // What row r of the tiles stands for.
+  double at(int r, int64_t k) const {
+    const int t = in.tiling().tile_of(r), y = r - in.tiling().first(t);
+    const Inputs tile = in.tile(t);
+    if (!in.quantised) return double{tile.plain[k * tile.rows + y]};
+    const TileView v = tile_view(tile.quantised + k / kSubCols * tile.rows * kTileBytes, tile.rows);
+    return double{v.q[kSubCols * y + k % kSubCols]} * double{v.scale[y]};
+  }
+  std::vector<float> values;
+  std::vector<uint8_t> quantised;
+  std::vector<float> plain;
+  Inputs in;
+};
+
+void expect_products(const Packed& packed, const Rows& rows, int64_t begin, int64_t end,
+                     const std::string& what) {
+  const Matrix& m = packed.m;
+  const std::vector<float> w = decoded(m.file);
+  std::vector<float> out(static_cast<size_t>(rows.in.rows * (end - begin)), -1);
+  std::vector<float> scratch(multiply_scratch(m));
+  Counters counters;
+  multiply(m, begin, end, rows.in, out.data(), end - begin, scratch.data(), &counters);
+  EXPECT_EQ(counters.weight_bytes,
+            static_cast<uint64_t>(end - begin) * row_bytes(m.file.dtype, m.cols()));
+  double worst = 0;
+  for (int r = 0; r < rows.in.rows; ++r)
+    for (int64_t n = begin; n < end; ++n) {
+      double sum = 0, size = 0;
+      for (int64_t k = 0; k < m.cols(); ++k) {
+        const double product = double{w[static_cast<size_t>(n * m.cols() + k)]} * rows.at(r, k);
+        sum += product;
+        size += product * product;
+      }
+      const double got = double{out[static_cast<size_t>(r * (end - begin) + n - begin)]};
+      worst = std::max(worst, std::fabs(sum - got) / (std::sqrt(size) + 1e-30));
+    }
+  EXPECT_LT(worst, 4e-6) << what;
+}
+
+class Isa : public testing::TestWithParam<std::string> {};
+
+TEST_P(Isa, EveryTypeAndNumberOfRows) {
+  const Kernels k = kernels_of(GetParam());
+  for (const DTypeInfo& t : all_dtypes()) {
+    if (!t.weights) continue;
+    RandomFile random(3);
+    const int64_t cols = t.block == 256 ? 512 : t.block == 1 ? 77 : 320;
+    const Packed packed(k, random.matrix(t.type, 37, cols));
+    for (int rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 25}) {
+      const std::string what = fmt::format("{} {}, {} rows", GetParam(), t.name, rows);
+      const Rows input(k, packed.m, rows);
+      expect_products(packed, input, 0, 37, what);
+      if (rows == 13) expect_products(packed, input, 5, 34, what + ", from 5 to 34");
+    }
+  }
+}
+
+TEST_P(Isa, GroupsOfRows) {
+  const Kernels k = kernels_of(GetParam());
+  RandomFile random(4);
+  const Packed packed(k, random.matrix(DType::Q4_K, 60, 256), 20);
+  EXPECT_EQ(packed.m.strip_count(), 6);
+  const Rows input(k, packed.m, 14);
+  expect_products(packed, input, 0, 60, "all groups");
+  expect_products(packed, input, 20, 40, "the second group");
+  expect_products(packed, input, 39, 42, "the end of one and the start of another");
+}
+
+// A row has the same bits whatever tile it is in.
+TEST_P(Isa, TilesDoNotShow) {
+  const Kernels k = kernels_of(GetParam());
+  for (DType type :
+       {DType::Q4_K, DType::IQ4_XS, DType::Q6_K, DType::Q8_0, DType::BF16, DType::F32}) {
+    RandomFile random(6);
+    const Packed packed(k, random.matrix(type, 32, 512));
+    std::vector<float> scratch(multiply_scratch(packed.m)), alone(32), together(32 * 30);
+    const Rows many(k, packed.m, 30);
+    multiply(packed.m, 0, 32, many.in, together.data(), 32, scratch.data(), nullptr);
+    for (int r = 0; r < 30; ++r) {
+      Rows one(k, packed.m, 1);
+      one.in.put(k, 0, many.values.data() + r * 512);
+      multiply(packed.m, 0, 32, one.in, alone.data(), 32, scratch.data(), nullptr);
+      EXPECT_EQ(std::memcmp(alone.data(), together.data() + 32 * r, 32 * sizeof(float)), 0)
+          << GetParam() << " " << info(type).name << ", row " << r;
+    }
+  }
+}
+
+TEST_P(Isa, InputsAreRoundedToTheNearestOf255) {
+  const Kernels k = kernels_of(GetParam());
+  std::vector<float> x(70, 0.0f);
+  for (size_t i = 0; i < 32; ++i) x[i] = static_cast<float>(i) - 12.5f;
+  x[40] = 1e-38f;  // no inverse in f32
+  x[64] = -3e38f;
+  std::vector<uint8_t> tile(Inputs::quantised_bytes(70));
+  k.quantise(x.data(), 70, tile.data(), 1, 0);
+  const TileView first = tile_view(tile.data(), 1), second = tile_view(tile.data() + kTileBytes, 1),
+                 third = tile_view(tile.data() + 2 * kTileBytes, 1);
+  int sum = 0;
+  for (size_t i = 0; i < 32; ++i) {
+    sum += first.q[i];
+    EXPECT_NEAR(static_cast<float>(first.q[i]) * first.scale[0], x[i], 18.5f / 254 + 1e-6f) << i;
+    EXPECT_EQ(second.q[i], 0);
+    EXPECT_EQ(third.q[i], i == 0 ? -127 : 0);
+  }
+  EXPECT_EQ(first.q[31], 127);
+  EXPECT_EQ(first.less[0], -128 * sum);
+  EXPECT_EQ(first.less16[0] + first.less16[1], first.less[0]);
+  EXPECT_FLOAT_EQ(first.sum[0], first.scale[0] * static_cast<float>(sum));
+}
+
+INSTANTIATE_TEST_SUITE_P(, Isa, testing::ValuesIn(usable_isas()));
+
+// An f32 matrix that holds bf16 values alone loses nothing as bf16.
+TEST(PackedType, F32OfBf16ValuesIsKeptAsBf16) {
+  std::vector<float> values = {1.0f, -0.5f, 3.0f, 0x1.8p100f};
+  FileMatrix m{DType::F32, 2, {{reinterpret_cast<const std::byte*>(values.data()), 2, 1.0f}}};
+  EXPECT_EQ(packed_type(m), PackedType::kBF16);
+  values[3] = 1.0f + 0x1p-10f;
+  EXPECT_EQ(packed_type(m), PackedType::kF32);
+}
+
+TEST(PackedInfo, SizesArePinned) {
+  const auto bits = [](PackedType t) {
+    return kPackedInfo[static_cast<int>(t)].record_bytes() * 8.0 / (kStripRows * kRecordCols);
+  };
+  EXPECT_EQ(bits(PackedType::Q4_K), 4.5);
+  EXPECT_EQ(bits(PackedType::IQ4_XS), 4.25);
+  EXPECT_EQ(bits(PackedType::Q8_0), 8.5);
+  EXPECT_EQ(bits(PackedType::Q6_K), 6.625);
+}
+
+}  // namespace
+}  // namespace braid::cpu
