@@ -1,0 +1,181 @@
+// Gated DeltaNet behind its projections, on one thread: nanoseconds and cycles a token and value
+// head in prefill and in decode, for each instruction set of the machine.
+//
+//   bench_gdn [key heads] [value heads] [dimension] [prefill rows]
+#include "bench/core_rate.h"
+#include "device/cpu/cpu_device.h"
+#include "device/cpu/gdn_group.h"
+#include "device/device.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace braid {
+namespace {
+
+class Bench {
+ public:
+  Bench(const std::string& isa, const GdnShape& shape, int rows, int slots)
+      : shape_(shape), slots_(slots), device_(cpu::open_cpu({1, isa})) {
+    layout_ = {shape.key_heads, shape.value_heads, shape.key_dim, shape.value_dim,
+               shape.conv_dim()};
+    pool_memory_.reset(
+        static_cast<float*>(std::aligned_alloc(4096, (pool_bytes() + 4095) / 4096 * 4096)));
+    fill(pool_memory_.get(), pool_bytes() / sizeof(float), 0.05f);
+    pool_ = {layout_, pool_memory_.get()};
+    make_weights();
+    make_inputs(rows);
+  }
+
+  // A step of `segments` sequences with `rows` rows each, which start at `position` and live in the
+  // slots from `slot` on.
+  void step(int segments, int rows, int position, int slot) {
+    std::vector<Segment> list;
+    for (int i = 0; i < segments; ++i)
+      list.push_back({i * rows, rows, position, (slot + i) % slots_});
+    const BatchView::Counts counts{segments * rows, segments, 0};
+    GdnMixArgs args;
+    args.batch.counts = &counts;
+    args.batch.segments = list.data();
+    args.w = packed_;
+    args.state = pool_;
+    args.x = {x_.data(), segments * rows, shape_.d_model};
+    args.o = {o_.data(), segments * rows, int64_t{shape_.value_heads} * shape_.value_dim};
+    cpu::Carver inputs(reinterpret_cast<std::byte*>(inputs_.data()));
+    const cpu::GdnProjected in(shape_, segments * rows, inputs);
+    cpu::Carver room(scratch_.get());
+    const cpu::GdnScratch scratch(shape_, room);
+    for (int h = 0; h < shape_.key_heads; ++h) cpu::gdn_group(args, h, in, scratch);
+  }
+
+  int slots() const { return slots_; }
+  std::string_view name() const { return device_->name(); }
+
+ private:
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+
+  size_t pool_bytes() const { return layout_.slot_floats() * sizeof(float) * slots_; }
+
+  void fill(float* to, size_t n, float size) {
+    std::uniform_real_distribution<float> uniform(-size, size);
+    for (size_t i = 0; i < n; ++i) to[i] = i < 4096 ? uniform(random_) : to[i % 4096];
+  }
+  std::vector<float> values(int64_t n, float size) {
+    std::vector<float> v(static_cast<size_t>(n));
+    fill(v.data(), v.size(), size);
+    return v;
+  }
+  void make_weights() {
+    const int64_t values_dim = int64_t{shape_.value_heads} * shape_.value_dim;
+    weights_ = values(shape_.conv_dim() * int64_t{shape_.d_model}, 0.1f);
+    const auto matrix = [&](int64_t n) {
+      return FileMatrix{
+          DType::F32, shape_.d_model, {{reinterpret_cast<std::byte*>(weights_.data()), n, 1}}};
+    };
+    GdnFileWeights w;
+    w.shape = shape_;
+    w.qkv = matrix(shape_.conv_dim());
+    w.z = matrix(values_dim);
+    w.b = w.a = matrix(shape_.value_heads);
+    w.conv = values(int64_t{shape_.conv_dim()} * shape_.taps, 0.5f);
+    w.dt_bias = values(shape_.value_heads, 1);
+    w.decay = values(shape_.value_heads, 0.1f);
+    for (float& d : w.decay) d = -std::abs(d);
+    w.norm = values(shape_.value_dim, 1);
+    packed_ = device_->prepare(w);
+  }
+  void make_inputs(int rows) {
+    cpu::Carver inputs(nullptr), room(nullptr);
+    cpu::GdnProjected(shape_, rows, inputs);
+    cpu::GdnScratch(shape_, room);
+    inputs_ = values(static_cast<int64_t>(inputs.size() / sizeof(float)) + 16, 1);
+    scratch_.reset(static_cast<std::byte*>(std::aligned_alloc(64, room.size())));
+    std::memset(scratch_.get(), 0, room.size());
+    x_.resize(static_cast<size_t>(rows) * static_cast<size_t>(shape_.d_model));
+    o_.resize(static_cast<size_t>(rows) * static_cast<size_t>(shape_.value_heads) *
+              static_cast<size_t>(shape_.value_dim));
+  }
+
+  std::mt19937 random_{7};
+  GdnShape shape_;
+  int slots_;
+  std::unique_ptr<Device> device_;
+  RecurrentLayout layout_;
+  std::unique_ptr<float, Free> pool_memory_;
+  RecurrentPool pool_;
+  std::vector<float> weights_, inputs_, x_, o_;
+  std::unique_ptr<std::byte, Free> scratch_;
+  PackedGdn packed_;
+};
+
+struct Rates {
+  double hz, flops;
+};
+
+void report(const Bench& bench, const GdnShape& s, const Rates& rates, const std::string& what,
+            int tokens, double seconds, bool reads_state) {
+  const double each = seconds / tokens / s.value_heads;
+  // What no order of the work avoids: S^T k, S^T q and the write of k u^T, a multiply-add each.
+  const double flop = 2.0 * 3 * s.key_dim * s.value_dim, flops = flop / each;
+  const double state = 4.0 * s.key_dim * s.value_dim;
+  std::string line = fmt::format("{:<15} {:<28} {:8.1f} ns {:8.0f} cycles {:7.1f} GFLOP/s",
+                                 bench.name(), what, each * 1e9, each * rates.hz, flops / 1e9);
+  if (rates.flops > 0) line += fmt::format(" {:5.1f}% of peak", 100 * flops / rates.flops);
+  if (reads_state) line += fmt::format(" {:6.1f} GB/s of S read", state / each / 1e9);
+  fmt::print("{}\n", line);
+}
+
+void run(const std::string& isa, const GdnShape& s, int rows) {
+  const Rates rates{bench::core_hz(), bench::peak_flops(isa.c_str())};
+  fmt::print("{:.2f} GHz, {:.1f} GFLOP/s f32\n", rates.hz / 1e9, rates.flops / 1e9);
+  // As many slots as the layers of a large model, so that decode finds no state in a cache.
+  Bench bench(isa, s, rows, 36);
+  const double prefill = bench::best_time(12, [&] { bench.step(1, rows, 0, 1); });
+  report(bench, s, rates, fmt::format("prefill of {}", rows), rows, prefill, false);
+  for (const int sequences : {1, 8}) {
+    int slot = 0, position = 0;
+    constexpr int kRound = 16 * 9;  // every place in a block, with every slot
+    const double decode = bench::best_time(4, [&] {
+      for (int i = 0; i < kRound; ++i) {
+        bench.step(sequences, 1, position + i % 16, slot);
+        slot = (slot + sequences) % bench.slots();
+      }
+      position += 16;
+    });
+    report(bench, s, rates, fmt::format("decode of {} sequence(s)", sequences), kRound * sequences,
+           decode, true);
+  }
+  const double verify = bench::best_time(4, [&] {
+    for (int i = 0; i < 36; ++i) bench.step(1, 4, 2 + 16 * i + i % 9, i);
+  });
+  report(bench, s, rates, "4 rows of 1 sequence", 36 * 4, verify, false);
+}
+
+}  // namespace
+}  // namespace braid
+
+int main(int argc, char** argv) {
+  const auto number = [&](int i, int otherwise) {
+    return argc > i ? std::atoi(argv[i]) : otherwise;
+  };
+  braid::GdnShape s;
+  s.d_model = 1;
+  s.key_heads = number(1, 16);
+  s.value_heads = number(2, 32);
+  s.key_dim = s.value_dim = number(3, 128);
+  const int rows = number(4, 512);
+  if (s.key_heads < 1 || s.value_heads % s.key_heads != 0 || s.key_dim < 1 || rows < 8) {
+    fmt::print(stderr,
+               "bench_gdn: value heads must be a multiple of key heads, and rows 8 or more\n");
+    return 1;
+  }
+  for (const std::string& isa : braid::cpu::usable_isas()) braid::run(isa, s, rows);
+}
