@@ -1,5 +1,7 @@
 #include "device/cpu/gdn_group.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -8,14 +10,22 @@ namespace {
 
 constexpr float kL2Eps = 1e-6f;
 
+static_assert(kBlock == kDeltaBlock);
+constexpr int kMaxTaps = 8;
+
 // Rows of one sequence that fall into one block.
 struct Piece {
   RecurrentSlot slot;
-  int64_t row, position;
+  Segment segment;
+  int64_t position;
   int count;
   int first() const { return static_cast<int>(position % kBlock); }  // place in the block
   int64_t block() const { return position / kBlock; }
   int64_t block_start() const { return position - first(); }
+  int64_t row() const { return row_of(position); }
+  int64_t row_of(int64_t at) const { return segment.row + at - segment.position; }
+  // Whether the ring still holds the position after the step.
+  bool stays(int64_t at) const { return at >= segment.position + segment.rows - kRing; }
 };
 
 class Group {
@@ -31,14 +41,20 @@ class Group {
 
   void run() {
     const BatchView& batch = args_.batch;
+    for (int i = 0; i < s_.ratio(); ++i) {
+      const auto head = static_cast<size_t>(s_.value_head(key_head_, i));
+      const int64_t at = i * args_.x.rows;
+      k_.delta_gates(
+          {in_.b + at, in_.a + at, batch.counts->rows, w_.dt_bias[head], w_.decay[head]});
+    }
     for (int i = 0; i < batch.counts->segments; ++i) {
       const Segment& segment = batch.segments[i];
       const RecurrentSlot slot = args_.state.slot(segment.slot);
-      for (int64_t done = 0; done < segment.rows;) {
-        const int64_t position = segment.position + done;
-        const int64_t count = std::min<int64_t>(kBlock - position % kBlock, segment.rows - done);
-        piece({slot, segment.row + done, position, static_cast<int>(count)});
-        done += count;
+      const int64_t end = int64_t{segment.position} + segment.rows;
+      for (int64_t position = segment.position; position < end;) {
+        const int64_t count = std::min(kBlock - position % kBlock, end - position);
+        piece({slot, segment, position, static_cast<int>(count)});
+        position += count;
       }
     }
   }
@@ -47,112 +63,66 @@ class Group {
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
   // Notes the raw inputs of the piece in the ring and convolves `n` channels from `channel` on.
-  void convolve(const Piece& p, const float* raw, int64_t channel, int n, float* to,
-                int64_t stride) {
-    for (int t = 0; t < p.count; ++t)
-      std::copy_n(raw + (p.row + t) * n, n, p.slot.conv(p.position + t) + channel);
-    const float* in[8];
-    for (int t = 0; t < p.count; ++t) {
-      for (int j = 0; j < s_.taps; ++j)
-        in[j] = p.slot.conv(p.position + t - (s_.taps - 1) + j) + channel;
-      k_.conv_silu(in, w_.conv.data() + channel, s_.conv_dim(), s_.taps, n, to + t * stride);
+  void convolve(const Piece& p, const float* raw, int64_t channel, int64_t n, float* to) {
+    const float* in[kMaxTaps - 1 + kBlock];
+    const int before = s_.taps - 1;
+    for (int t = -before; t < p.count; ++t) {
+      const int64_t at = p.position + t;
+      in[before + t] = at < p.segment.position ? p.slot.conv(at) + channel : raw + p.row_of(at) * n;
     }
+    k_.conv_silu({in, w_.conv.data() + channel, s_.conv_dim(), n, s_.taps, p.count, to});
+    for (int64_t at = p.position; at < p.position + p.count; ++at)
+      if (p.stays(at)) std::copy_n(raw + p.row_of(at) * n, n, p.slot.conv(at) + channel);
   }
 
   void piece(const Piece& p) {
     const int dk = s_.key_dim;
-    convolve(p, in_.q, int64_t{key_head_} * dk, dk, ws_.q, dk);
-    for (int t = 0; t < p.count; ++t) k_.l2_norm(ws_.q + t * dk, kL2Eps, dk);
-    // Keys go to the ring one by one: the end of the ring may lie inside the piece's neighbours
-    // only, for a block never wraps.
+    const float scale = 1.0f / std::sqrt(static_cast<float>(dk));
+    convolve(p, in_.q, int64_t{key_head_} * dk, dk, ws_.q);
+    k_.unit_rows(ws_.q, p.count, dk, kL2Eps, scale);
+    // A block never wraps in the ring.
     float* keys = p.slot.key(key_head_, p.position);
-    convolve(p, in_.k, key_channel() + int64_t{key_head_} * dk, dk, keys, dk);
-    for (int t = 0; t < p.count; ++t) k_.l2_norm(keys + t * dk, kL2Eps, dk);
-
-    for (int t = 0; t < p.count; ++t) {
-      const int own = p.first() + t;
-      for (int i = 0; i <= own; ++i) {
-        const float* key = p.slot.key(key_head_, p.block_start() + i);
-        ws_.key_key[t * kBlock + i] = k_.dot(key, keys + t * dk, dk);
-        ws_.key_query[t * kBlock + i] = k_.dot(key, ws_.q + t * dk, dk);
-      }
-    }
+    convolve(p, in_.k, key_channel() + int64_t{key_head_} * dk, dk, keys);
+    k_.unit_rows(keys, p.count, dk, kL2Eps, 1);
+    k_.key_products({p.slot.key(key_head_, p.block_start()), ws_.q, dk, p.first(), p.count,
+                     ws_.key_key, ws_.key_query});
     for (int i = 0; i < s_.ratio(); ++i) value_head(p, i);
   }
 
   void value_head(const Piece& p, int i) {
     const int head = s_.value_head(key_head_, i), dv = s_.value_dim;
-    convolve(p, in_.v + i * args_.x.rows * s_.value_dim, 2 * key_channel() + int64_t{head} * dv, dv,
-             ws_.v, dv);
-    state_products(p, head);
-    for (int t = 0; t < p.count; ++t) {
-      const int64_t row = p.row + t, r = i * args_.x.rows + row;
-      const float beta = 1.0f / (1.0f + std::exp(-in_.b[r]));
-      accumulate_decay(p, head, t, in_.a[r]);
-      float* o = args_.o.row(row) + int64_t{head} * dv;
-      token(p, head, t, beta, o);
-      k_.rms_norm(o, w_.norm.data(), s_.eps, dv, o);
-      k_.mul_silu(o, in_.z + r * dv, dv);
-    }
-    if (p.first() + p.count == kBlock) fold(p, head);
-  }
+    const int64_t rows = i * args_.x.rows, row = p.row();
+    convolve(p, in_.v + rows * dv, 2 * key_channel() + int64_t{head} * dv, dv, ws_.v);
+    DeltaPiece d{};
+    d.dk = s_.key_dim;
+    d.dv = dv;
+    d.first = p.first();
+    d.count = p.count;
+    d.state = p.slot.state(head, p.block());
+    d.next = p.first() + p.count == kBlock ? p.slot.state(head, p.block() + 1) : nullptr;
+    d.keys = p.slot.key(key_head_, p.block_start());
+    d.queries = ws_.q;
+    d.key_key = ws_.key_key;
+    d.key_query = ws_.key_query;
+    d.values = ws_.v;
+    d.beta = in_.b + rows + row;
+    d.gate = in_.a + rows + row;
+    d.decay = p.slot.decay(head, p.block_start());
+    d.updates = p.slot.update(head, p.block_start());
+    d.products = ws_.products;
+    k_.delta_rule(d);
 
-  void state_products(const Piece& p, int head) {
-    const float* vectors[2 * kBlock];
-    float* out[2 * kBlock];
-    const int dv = s_.value_dim;
-    for (int t = 0; t < p.count; ++t) {
-      vectors[2 * t] = p.slot.key(key_head_, p.position + t);
-      vectors[2 * t + 1] = ws_.q + t * s_.key_dim;
-    }
-    point(out, ws_.products, dv, 2 * p.count);
-    k_.state_products(p.slot.state(head, p.block()), s_.key_dim, dv, vectors, 2 * p.count, out);
-  }
-
-  void accumulate_decay(const Piece& p, int head, int t, float a) {
-    const float x = a + w_.dt_bias[static_cast<size_t>(head)];
-    const float softplus = x > 20.0f ? x : std::log1p(std::exp(x));
-    const float g = w_.decay[static_cast<size_t>(head)] * softplus;
-    const int64_t position = p.position + t;
-    const float before = p.first() + t > 0 ? *p.slot.decay(head, position - 1) : 0.0f;
-    *p.slot.decay(head, position) = before + g;
-  }
-
-  // recalled = e^G S^T k + sum_{i<t} e^(G-G_i) (k_i.k) u_i;  u = beta (v - recalled)
-  // o = (e^G S^T q + sum_{i<=t} e^(G-G_i) (k_i.q) u_i) / sqrt(Dk)
-  void token(const Piece& p, int head, int t, float beta, float* o) {
-    const int dv = s_.value_dim, own = p.first() + t;
-    const float total = *p.slot.decay(head, p.position + t);
-    float* recalled = ws_.products + (2 * t) * dv;
-    float* answer = ws_.products + (2 * t + 1) * dv;
-    k_.scale_to(recalled, std::exp(total), dv, recalled);
-    k_.scale_to(answer, std::exp(total), dv, answer);
-    for (int i = 0; i < own; ++i) {
-      const int64_t position = p.block_start() + i;
-      const float decay = std::exp(total - *p.slot.decay(head, position));
-      const float* u = p.slot.update(head, position);
-      k_.add_scaled(recalled, u, decay * ws_.key_key[t * kBlock + i], dv);
-      k_.add_scaled(answer, u, decay * ws_.key_query[t * kBlock + i], dv);
-    }
-    float* u = p.slot.update(head, p.position + t);
-    k_.scale_to(ws_.v + t * dv, beta, dv, u);
-    k_.add_scaled(u, recalled, -beta, dv);
-    k_.add_scaled(answer, u, ws_.key_query[t * kBlock + own], dv);
-    k_.scale_to(answer, 1.0f / std::sqrt(static_cast<float>(s_.key_dim)), dv, o);
-  }
-
-  void fold(const Piece& p, int head) {
-    const float *keys[kBlock], *updates[kBlock];
-    float coefficient[kBlock];
-    const float total = *p.slot.decay(head, p.block_start() + kBlock - 1);
-    for (int i = 0; i < kBlock; ++i) {
-      const int64_t position = p.block_start() + i;
-      keys[i] = p.slot.key(key_head_, position);
-      updates[i] = p.slot.update(head, position);
-      coefficient[i] = std::exp(total - *p.slot.decay(head, position));
-    }
-    k_.state_fold(p.slot.state(head, p.block()), s_.key_dim, s_.value_dim, std::exp(total), keys,
-                  updates, coefficient, kBlock, p.slot.state(head, p.block() + 1));
+    GatedNorm g{};
+    g.x = ws_.products + dv;
+    g.x_stride = int64_t{2} * dv;
+    g.gate = in_.z + (rows + row) * dv;
+    g.gate_stride = g.n = dv;
+    g.weight = w_.norm.data();
+    g.eps = s_.eps;
+    g.rows = p.count;
+    g.out = args_.o.row(row) + int64_t{head} * dv;
+    g.out_stride = args_.o.cols;
+    k_.gated_norm(g);
   }
 
   const GdnMixArgs& args_;
@@ -188,6 +158,7 @@ GdnScratch::GdnScratch(const GdnShape& shape, Carver& carver) {
 
 void gdn_group(const GdnMixArgs& args, int key_head, const GdnProjected& in,
                const GdnScratch& scratch) {
+  CHECK(args.w.shape.taps >= 1 && args.w.shape.taps <= kMaxTaps);
   Group(args, key_head, in, scratch).run();
 }
 

@@ -14,7 +14,7 @@ struct GdnProjected {
 
   float *q = nullptr, *k = nullptr;  // [R, Dk]
   float *v = nullptr, *z = nullptr;  // [r, R, Dv]
-  float *b = nullptr, *a = nullptr;  // [r, R]
+  float *b = nullptr, *a = nullptr;  // [r, R]; gdn_group turns them into beta and log decay
 };
 
 // Room for one block of one value head and what its key head shares; it stays in L1 and L2.

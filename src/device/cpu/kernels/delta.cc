@@ -1,51 +1,216 @@
-// The two sweeps of the delta rule over a head's state S [dk][dv].
+// The delta rule of one value head over the tokens of one block (docs/decisions/0003):
+//
+//   products  P_t = S^T k_t and Q_t = S^T q_t for all tokens in one sweep of S
+//   solve     u_t = beta_t v_t - beta_t e^(G_t) P_t - sum_{i<t} beta_t e^(G_t - G_i) (k_i.k_t) u_i
+//             o_t = e^(G_t) Q_t + sum_{i<=t} e^(G_t - G_i) (k_i.q_t) u_i
+//   fold      S' = e^G S + sum_i k_i (e^(G - G_i) u_i)^T when the block is complete
+//
+// A column of v needs nothing of other columns, and each number is one chain over rows of S or
+// positions in their order: tiles only choose which chains run side by side.
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/simd/simd.h"
 
 namespace braid::BRAID_ISA {
+
+void fill_delta_rows(Kernels&);
+
 namespace {
 
-// Products with M vectors for one strip of kLanes columns, rows of S in order.
-template <int M>
-void strip(const float* state, int dk, int dv, const float* const* vector, float* const* out,
-           int at) {
-  V acc[M];
-  for (V& a : acc) a = set1(0.0f);
-  for (int i = 0; i < dk; ++i) {
-    const V s = load_upto(state + static_cast<int64_t>(i) * dv + at, dv - at);
-    for (int m = 0; m < M; ++m) acc[m] = fma(s, set1(vector[m][i]), acc[m]);
-  }
-  for (int m = 0; m < M; ++m) store_upto(out[m] + at, acc[m], dv - at);
-}
+constexpr int kManyVectors = kRegisters / 4;  // times 2 columns: half of the registers add up
+constexpr int kPairColumns = kRegisters / 4;  // for a pair of vectors
+// Rows of S that are multiplied with all vectors before the next ones: 32 rows of 128 are 16 KiB
+// and stay in L1 beside the products.
+constexpr int kSweepRows = 32;
 
-void state_products(const float* state, int dk, int dv, const float* const* vector, int count,
-                    float* const* out) {
-  for (int at = 0; at < dv; at += kLanes) {
-    int m = 0;
-    for (; m + 8 <= count; m += 8) strip<8>(state, dk, dv, vector + m, out + m, at);
-    for (; m + 2 <= count; m += 2) strip<2>(state, dk, dv, vector + m, out + m, at);
-    for (; m < count; ++m) strip<1>(state, dk, dv, vector + m, out + m, at);
-  }
-}
-
-void state_fold(const float* state, int dk, int dv, float decay, const float* const* k,
-                const float* const* u, const float* coefficient, int count, float* next) {
-  for (int i = 0; i < dk; ++i) {
-    for (int at = 0; at < dv; at += kLanes) {
-      const int64_t offset = static_cast<int64_t>(i) * dv + at;
-      V s = mul(set1(decay), load_upto(state + offset, dv - at));
-      for (int m = 0; m < count; ++m)
-        s = fma(set1(coefficient[m] * k[m][i]), load_upto(u[m] + at, dv - at), s);
-      store_upto(next + offset, s, dv - at);
+// C vectors of columns of `rows` rows of S, added to the products of M vectors.
+template <int M, int C>
+[[gnu::always_inline]] inline void sweep_tile(const float* state, int64_t dv, int rows,
+                                              const float* const* vector, float* const* out,
+                                              bool fresh, int64_t width) {
+  V acc[M][C];
+  for (int m = 0; m < M; ++m)
+    for (int c = 0; c < C; ++c)
+      acc[m][c] = fresh ? set1(0.0f) : load_upto(out[m] + c * kLanes, width - c * kLanes);
+  const float* x[M];
+  for (int m = 0; m < M; ++m) x[m] = vector[m];
+  for (int i = 0; i < rows; ++i, state += dv) {
+    V s[C];
+    for (int c = 0; c < C; ++c) s[c] = load_upto(state + c * kLanes, width - c * kLanes);
+    for (int m = 0; m < M; ++m) {
+      const V y = set1(x[m][i]);
+      for (int c = 0; c < C; ++c) acc[m][c] = fma(s[c], y, acc[m][c]);
     }
   }
+  for (int m = 0; m < M; ++m)
+    for (int c = 0; c < C; ++c) store_upto(out[m] + c * kLanes, acc[m][c], width - c * kLanes);
+}
+
+template <int M, int C>
+void sweep_columns(const DeltaPiece& p, int row, int rows, const float* const* vector,
+                   float* const* out) {
+  const float *x[M], *state = p.state + int64_t{row} * p.dv;
+  float* to[M];
+  for (int m = 0; m < M; ++m) x[m] = vector[m] + row;
+  int at = 0;
+  constexpr int kWidth = C * kLanes;
+  for (; at + kWidth <= p.dv; at += kWidth) {
+    for (int m = 0; m < M; ++m) to[m] = out[m] + at;
+    sweep_tile<M, C>(state + at, p.dv, rows, x, to, row == 0, kWidth);
+  }
+  for (; at < p.dv; at += kLanes) {
+    for (int m = 0; m < M; ++m) to[m] = out[m] + at;
+    sweep_tile<M, 1>(state + at, p.dv, rows, x, to, row == 0, p.dv - at);
+  }
+}
+
+void products(const DeltaPiece& p) {
+  const float* vector[2 * kDeltaBlock];
+  float* out[2 * kDeltaBlock];
+  for (int t = 0; t < p.count; ++t) {
+    vector[2 * t] = p.keys + int64_t{p.first + t} * p.dk;
+    vector[2 * t + 1] = p.queries + int64_t{t} * p.dk;
+  }
+  for (int m = 0; m < 2 * p.count; ++m) out[m] = p.products + int64_t{m} * p.dv;
+  for (int row = 0; row < p.dk; row += kSweepRows) {
+    const int rows = p.dk - row < kSweepRows ? p.dk - row : kSweepRows;
+    int m = 0;
+    for (; m + kManyVectors <= 2 * p.count; m += kManyVectors)
+      sweep_columns<kManyVectors, 2>(p, row, rows, vector + m, out + m);
+    for (; m < 2 * p.count; m += 2)
+      sweep_columns<2, kPairColumns>(p, row, rows, vector + m, out + m);
+  }
+}
+
+// Coefficients of one token: of its products with S, and of the updates of its block.
+struct Row {
+  float recall[kDeltaBlock], answer[kDeltaBlock];
+  float start, beta, recall_start;
+};
+
+void coefficients(const DeltaPiece& p, Row* rows) {
+  float since_start[kDeltaBlock];
+  for (int i = 0; i < kDeltaBlock; i += kLanes) store(since_start + i, exp(load(p.decay + i)));
+  for (int t = 0; t < p.count; ++t) {
+    Row& row = rows[t];
+    const int own = p.first + t;
+    row.beta = p.beta[t];
+    row.start = since_start[own];
+    row.recall_start = -p.beta[t] * row.start;
+    for (int i = 0; i <= own; i += kLanes) {
+      const V decay = exp(sub(set1(p.decay[own]), load(p.decay + i)));
+      const int at = t * kDeltaBlock + i;
+      store(row.recall + i, mul(mul(set1(-p.beta[t]), decay), load(p.key_key + at)));
+      store(row.answer + i, mul(decay, load(p.key_query + at)));
+    }
+  }
+}
+
+template <int C>
+[[gnu::always_inline]] inline void solve_columns(const DeltaPiece& p, const Row* rows, int at,
+                                                 int width) {
+  for (int t = 0; t < p.count; ++t) {
+    const Row& row = rows[t];
+    const int own = p.first + t;
+    const float* v = p.values + int64_t{t} * p.dv + at;
+    float* product = p.products + int64_t{2} * t * p.dv + at;
+    V u[C], o[C];
+    for (int c = 0; c < C; ++c) {
+      const int from = c * kLanes, n = width - from;
+      u[c] = mul(set1(row.beta), load_upto(v + from, n));
+      u[c] = fma(set1(row.recall_start), load_upto(product + from, n), u[c]);
+      o[c] = mul(set1(row.start), load_upto(product + p.dv + from, n));
+    }
+    const float* update = p.updates + at;
+    for (int i = 0; i < own; ++i, update += p.dv)
+      for (int c = 0; c < C; ++c) {
+        const V other = load_upto(update + c * kLanes, width - c * kLanes);
+        u[c] = fma(set1(row.recall[i]), other, u[c]);
+        o[c] = fma(set1(row.answer[i]), other, o[c]);
+      }
+    float* to = p.updates + int64_t{own} * p.dv + at;
+    for (int c = 0; c < C; ++c) {
+      const int from = c * kLanes, n = width - from;
+      store_upto(to + from, u[c], n);
+      store_upto(product + p.dv + from, fma(set1(row.answer[own]), u[c], o[c]), n);
+    }
+  }
+}
+
+void solve(const DeltaPiece& p, const Row* rows) {
+  constexpr int kColumns = 4;
+  int at = 0;
+  for (; at + kColumns * kLanes <= p.dv; at += kColumns * kLanes)
+    solve_columns<kColumns>(p, rows, at, kColumns * kLanes);
+  for (; at < p.dv; at += kLanes) solve_columns<1>(p, rows, at, p.dv - at);
+}
+
+// R rows and C vectors of columns of the next S.
+template <int R, int C>
+[[gnu::always_inline]] inline void fold_tile(const DeltaPiece& p, const float* weighted, V decay,
+                                             int row, int at, int width) {
+  const int64_t offset = int64_t{row} * p.dv + at;
+  V acc[R][C];
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c)
+      acc[r][c] = mul(
+          decay, load_upto(p.state + offset + r * int64_t{p.dv} + c * kLanes, width - c * kLanes));
+  const float* keys = p.keys + row;
+  weighted += at;
+  for (int i = 0; i < kDeltaBlock; ++i, keys += p.dk, weighted += 2 * int64_t{p.dv}) {
+    V u[C];
+    for (int c = 0; c < C; ++c) u[c] = load_upto(weighted + c * kLanes, width - c * kLanes);
+    for (int r = 0; r < R; ++r) {
+      const V k = set1(keys[r]);
+      for (int c = 0; c < C; ++c) acc[r][c] = fma(k, u[c], acc[r][c]);
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c)
+      store_upto(p.next + offset + r * int64_t{p.dv} + c * kLanes, acc[r][c], width - c * kLanes);
+}
+
+template <int R>
+void fold_rows(const DeltaPiece& p, const float* weighted, V decay, int row) {
+  int at = 0;
+  for (; at + 2 * kLanes <= p.dv; at += 2 * kLanes)
+    fold_tile<R, 2>(p, weighted, decay, row, at, 2 * kLanes);
+  for (; at < p.dv; at += kLanes) fold_tile<R, 1>(p, weighted, decay, row, at, p.dv - at);
+}
+
+void fold(const DeltaPiece& p) {
+  // The updates as they are at the end of the block take the rows of the products with keys.
+  float until_end[kDeltaBlock], whole[kLanes];
+  const V end = set1(p.decay[kDeltaBlock - 1]);
+  for (int i = 0; i < kDeltaBlock; i += kLanes)
+    store(until_end + i, exp(sub(end, load(p.decay + i))));
+  store(whole, exp(end));
+  for (int i = 0; i < kDeltaBlock; ++i) {
+    const float* u = p.updates + int64_t{i} * p.dv;
+    float* to = p.products + 2 * int64_t{i} * p.dv;
+    for (int at = 0; at < p.dv; at += kLanes)
+      store_upto(to + at, mul(set1(until_end[i]), load_upto(u + at, p.dv - at)), p.dv - at);
+  }
+  constexpr int kRows = kRegisters / 4;
+  int row = 0;
+  for (; row + kRows <= p.dk; row += kRows) fold_rows<kRows>(p, p.products, set1(whole[0]), row);
+  for (; row < p.dk; ++row) fold_rows<1>(p, p.products, set1(whole[0]), row);
+}
+
+void delta_rule(const DeltaPiece& p) {
+  float total = p.first > 0 ? p.decay[p.first - 1] : 0.0f;
+  for (int t = 0; t < p.count; ++t) p.decay[p.first + t] = total += p.gate[t];
+  Row rows[kDeltaBlock];
+  products(p);
+  coefficients(p, rows);
+  solve(p, rows);
+  if (p.next) fold(p);
 }
 
 }  // namespace
 
 void fill_delta(Kernels& k) {
-  k.state_products = state_products;
-  k.state_fold = state_fold;
+  k.delta_rule = delta_rule;
+  fill_delta_rows(k);
 }
 
 }  // namespace braid::BRAID_ISA

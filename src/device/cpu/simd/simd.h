@@ -65,6 +65,11 @@ namespace {
   return div(set1(1.0f), add(set1(1.0f), exp(sub(set1(0.0f), a))));
 }
 
+// a * sigmoid(a) in one division.
+[[gnu::always_inline]] inline V silu(V a) {
+  return div(a, add(set1(1.0f), exp(sub(set1(0.0f), a))));
+}
+
 [[gnu::always_inline]] inline float dot(const float* a, const float* b, int64_t n) {
   V acc = set1(0.0f);
   int64_t i = 0;

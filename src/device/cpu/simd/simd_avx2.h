@@ -8,6 +8,7 @@ namespace braid::BRAID_ISA {
 namespace {
 
 constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
 constexpr int kTileW = 4, kTileX = 2;  // 8 accumulators and 6 operands of 16 registers
 
 struct V {
@@ -34,6 +35,11 @@ struct V {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));
   return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+// out[r] = the sum of a[r], each by the same tree.
+[[gnu::always_inline]] inline void sum4(const V* a, float* out) {
+  const __m256 x = _mm256_hadd_ps(_mm256_hadd_ps(a[0].v, a[1].v), _mm256_hadd_ps(a[2].v, a[3].v));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)));
 }
 [[gnu::always_inline]] inline float largest(V a) {
   __m128 x = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

@@ -8,6 +8,7 @@ namespace braid::BRAID_ISA {
 namespace {
 
 constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
 constexpr int kTileW = 4, kTileX = 2;
 
 struct V {
@@ -69,6 +70,10 @@ template <class F>
   });
 }
 [[gnu::always_inline]] inline float sum(V a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
+// out[r] = the sum of a[r], each by the same tree.
+[[gnu::always_inline]] inline void sum4(const V* a, float* out) {
+  for (int r = 0; r < 4; ++r) out[r] = sum(a[r]);
+}
 [[gnu::always_inline]] inline float largest(V a) {
   float m = a.v[0];
   for (int i = 1; i < kLanes; ++i) m = a.v[i] > m ? a.v[i] : m;
