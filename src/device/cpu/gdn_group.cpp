@@ -11,7 +11,6 @@ namespace {
 constexpr float kL2Eps = 1e-6f;
 
 static_assert(kBlock == kDeltaBlock);
-constexpr int kMaxTaps = 8;
 
 // Rows of one sequence that fall into one block.
 struct Piece {
@@ -85,7 +84,7 @@ class Group {
     convolve(p, in_.k, key_channel() + int64_t{key_head_} * dk, dk, keys);
     k_.unit_rows(keys, p.count, dk, kL2Eps, 1);
     k_.key_products({p.slot.key(key_head_, p.block_start()), ws_.q, dk, p.first(), p.count,
-                     ws_.key_key, ws_.key_query});
+                     ws_.key_key, ws_.key_query, ws_.panel});
     for (int i = 0; i < s_.ratio(); ++i) value_head(p, i);
   }
 
@@ -101,7 +100,7 @@ class Group {
     d.state = p.slot.state(head, p.block());
     d.next = p.first() + p.count == kBlock ? p.slot.state(head, p.block() + 1) : nullptr;
     d.keys = p.slot.key(key_head_, p.block_start());
-    d.queries = ws_.q;
+    d.panel = ws_.panel;
     d.key_key = ws_.key_key;
     d.key_query = ws_.key_query;
     d.values = ws_.v;
@@ -152,6 +151,7 @@ GdnScratch::GdnScratch(const GdnShape& shape, Carver& carver) {
   q = carver.take<float>(kBlock * dk);
   v = carver.take<float>(kBlock * dv);
   products = carver.take<float>(2 * kBlock * dv);
+  panel = carver.take<float>((dk + kDeltaPanel - 1) / kDeltaPanel * kDeltaPanel * 2 * kBlock);
   key_key = carver.take<float>(kBlock * kBlock);
   key_query = carver.take<float>(kBlock * kBlock);
 }

@@ -24,6 +24,7 @@ struct GdnScratch {
 
   float *q = nullptr, *v = nullptr;                // [kBlock, Dk], [kBlock, Dv], convolved
   float* products = nullptr;                       // [2*kBlock, Dv]: S^T k and S^T q of each token
+  float* panel = nullptr;                          // keys and queries as the sweep of S wants them
   float *key_key = nullptr, *key_query = nullptr;  // [kBlock, kBlock]: k_i . k_t and k_i . q_t, by
                                                    // t's place in the piece and i's in the block
 };

@@ -18,66 +18,50 @@ namespace {
 
 constexpr int kManyVectors = kRegisters / 4;  // times 2 columns: half of the registers add up
 constexpr int kPairColumns = kRegisters / 4;  // for a pair of vectors
-// Rows of S that are multiplied with all vectors before the next ones: 32 rows of 128 are 16 KiB
-// and stay in L1 beside the products.
-constexpr int kSweepRows = 32;
 
-// C vectors of columns of `rows` rows of S, added to the products of M vectors.
+// C vectors of columns of `rows` rows of S, added to the products of M vectors of the panel.
 template <int M, int C>
-[[gnu::always_inline]] inline void sweep_tile(const float* state, int64_t dv, int rows,
-                                              const float* const* vector, float* const* out,
-                                              bool fresh, int64_t width) {
+[[gnu::always_inline]] inline void sweep_tile(const DeltaPiece& p, int row, int rows,
+                                              const float* panel, float* out, int at, int width) {
   V acc[M][C];
   for (int m = 0; m < M; ++m)
     for (int c = 0; c < C; ++c)
-      acc[m][c] = fresh ? set1(0.0f) : load_upto(out[m] + c * kLanes, width - c * kLanes);
-  const float* x[M];
-  for (int m = 0; m < M; ++m) x[m] = vector[m];
-  for (int i = 0; i < rows; ++i, state += dv) {
+      acc[m][c] = row == 0
+                      ? set1(0.0f)
+                      : load_upto(out + m * int64_t{p.dv} + at + c * kLanes, width - c * kLanes);
+  const float* state = p.state + row * int64_t{p.dv} + at;
+  for (int i = 0; i < rows; ++i, state += p.dv, ++panel) {
     V s[C];
     for (int c = 0; c < C; ++c) s[c] = load_upto(state + c * kLanes, width - c * kLanes);
     for (int m = 0; m < M; ++m) {
-      const V y = set1(x[m][i]);
+      const V y = set1(panel[m * kDeltaPanel]);
       for (int c = 0; c < C; ++c) acc[m][c] = fma(s[c], y, acc[m][c]);
     }
   }
   for (int m = 0; m < M; ++m)
-    for (int c = 0; c < C; ++c) store_upto(out[m] + c * kLanes, acc[m][c], width - c * kLanes);
+    for (int c = 0; c < C; ++c)
+      store_upto(out + m * int64_t{p.dv} + at + c * kLanes, acc[m][c], width - c * kLanes);
 }
 
 template <int M, int C>
-void sweep_columns(const DeltaPiece& p, int row, int rows, const float* const* vector,
-                   float* const* out) {
-  const float *x[M], *state = p.state + int64_t{row} * p.dv;
-  float* to[M];
-  for (int m = 0; m < M; ++m) x[m] = vector[m] + row;
+void sweep_columns(const DeltaPiece& p, int row, int rows, int m) {
+  const float* panel = p.panel + row * int64_t{2 * kDeltaBlock} + m * kDeltaPanel;
+  float* out = p.products + m * int64_t{p.dv};
   int at = 0;
-  constexpr int kWidth = C * kLanes;
-  for (; at + kWidth <= p.dv; at += kWidth) {
-    for (int m = 0; m < M; ++m) to[m] = out[m] + at;
-    sweep_tile<M, C>(state + at, p.dv, rows, x, to, row == 0, kWidth);
-  }
-  for (; at < p.dv; at += kLanes) {
-    for (int m = 0; m < M; ++m) to[m] = out[m] + at;
-    sweep_tile<M, 1>(state + at, p.dv, rows, x, to, row == 0, p.dv - at);
-  }
+  for (; at + C * kLanes <= p.dv; at += C * kLanes)
+    sweep_tile<M, C>(p, row, rows, panel, out, at, C * kLanes);
+  for (; at < p.dv; at += kLanes) sweep_tile<M, 1>(p, row, rows, panel, out, at, p.dv - at);
 }
 
-void products(const DeltaPiece& p) {
-  const float* vector[2 * kDeltaBlock];
-  float* out[2 * kDeltaBlock];
-  for (int t = 0; t < p.count; ++t) {
-    vector[2 * t] = p.keys + int64_t{p.first + t} * p.dk;
-    vector[2 * t + 1] = p.queries + int64_t{t} * p.dk;
-  }
-  for (int m = 0; m < 2 * p.count; ++m) out[m] = p.products + int64_t{m} * p.dv;
-  for (int row = 0; row < p.dk; row += kSweepRows) {
-    const int rows = p.dk - row < kSweepRows ? p.dk - row : kSweepRows;
+// kDeltaPanel rows of S are multiplied with all vectors before the next ones: 32 rows of 128 are
+// 16 KiB and stay in L1 beside the products.
+[[gnu::noinline]] void products(const DeltaPiece& p) {
+  for (int row = 0; row < p.dk; row += kDeltaPanel) {
+    const int rows = p.dk - row < kDeltaPanel ? p.dk - row : kDeltaPanel;
     int m = 0;
     for (; m + kManyVectors <= 2 * p.count; m += kManyVectors)
-      sweep_columns<kManyVectors, 2>(p, row, rows, vector + m, out + m);
-    for (; m < 2 * p.count; m += 2)
-      sweep_columns<2, kPairColumns>(p, row, rows, vector + m, out + m);
+      sweep_columns<kManyVectors, 2>(p, row, rows, m);
+    for (; m < 2 * p.count; m += 2) sweep_columns<2, kPairColumns>(p, row, rows, m);
   }
 }
 
@@ -87,7 +71,7 @@ struct Row {
   float start, beta, recall_start;
 };
 
-void coefficients(const DeltaPiece& p, Row* rows) {
+[[gnu::noinline]] void coefficients(const DeltaPiece& p, Row* rows) {
   float since_start[kDeltaBlock];
   for (int i = 0; i < kDeltaBlock; i += kLanes) store(since_start + i, exp(load(p.decay + i)));
   for (int t = 0; t < p.count; ++t) {
@@ -136,7 +120,7 @@ template <int C>
   }
 }
 
-void solve(const DeltaPiece& p, const Row* rows) {
+[[gnu::noinline]] void solve(const DeltaPiece& p, const Row* rows) {
   constexpr int kColumns = 4;
   int at = 0;
   for (; at + kColumns * kLanes <= p.dv; at += kColumns * kLanes)
@@ -177,7 +161,7 @@ void fold_rows(const DeltaPiece& p, const float* weighted, V decay, int row) {
   for (; at < p.dv; at += kLanes) fold_tile<R, 1>(p, weighted, decay, row, at, p.dv - at);
 }
 
-void fold(const DeltaPiece& p) {
+[[gnu::noinline]] void fold(const DeltaPiece& p) {
   // The updates as they are at the end of the block take the rows of the products with keys.
   float until_end[kDeltaBlock], whole[kLanes];
   const V end = set1(p.decay[kDeltaBlock - 1]);

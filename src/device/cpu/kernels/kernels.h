@@ -15,6 +15,10 @@ constexpr int kKvTypes = 3;
 
 // Aligned positions that the delta rule takes together: a block (device/state_view.h).
 constexpr int kDeltaBlock = 16;
+// Elements of a key or query that lie together in a panel, in which a block's vectors wait for the
+// sweep of S: [dk / kDeltaPanel][2*kDeltaBlock][kDeltaPanel], key and query of each token in turn.
+constexpr int kDeltaPanel = 128;
+constexpr int kMaxTaps = 8;  // of the convolution
 
 // out[t][c] = silu(sum_j weight[j*stride + c] in[t + j][c]) for `rows` tokens one after the other,
 // taps from the oldest input to the newest.
@@ -34,12 +38,13 @@ struct DeltaGates {
 };
 
 // Products of the keys of a block, up to a token's own, with the token's key and query, for the
-// tokens at the places first .. first + count - 1.
+// tokens at the places first .. first + count - 1; and the panel of these tokens.
 struct KeyProducts {
   const float* keys;     // [kDeltaBlock, dk], of which first + count are there
   const float* queries;  // [count, dk]
   int dk, first, count;
   float *key_key, *key_query;  // [count, kDeltaBlock], entries after a token's own undefined
+  float* panel;
 };
 
 // A value head's tokens of one block at the places first .. first + count - 1: the form of
@@ -48,7 +53,7 @@ struct DeltaPiece {
   int dk, dv, first, count;
   const float* state;                 // S at the start of the block
   float* next;                        // S at its end, null unless the piece ends the block
-  const float *keys, *queries;        // as in KeyProducts
+  const float *keys, *panel;          // as in KeyProducts
   const float *key_key, *key_query;   // from there
   const float *values, *beta, *gate;  // [count, dv], [count], [count] log decay of each token
   float* decay;                       // [kDeltaBlock], log decay since the start of the block
