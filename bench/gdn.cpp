@@ -70,7 +70,7 @@ class Bench {
     const RecurrentSlot slot = pool_.slot(1);
     const auto part = [&](const char* name, double heads, auto&& f) {
       const double seconds = bench::best_time(2000, f);
-      fmt::print("    {:<14} {:7.1f} cycles a token and value head\n", name,
+      fmt::print("    {:<21} {:7.1f} cycles a token and value head\n", name,
                  seconds * hz / kBlock / heads);
     };
     const float* raw[kMaxTaps - 1 + kBlock];
@@ -102,6 +102,9 @@ class Bench {
     d.updates = slot.update(0, 0);
     d.products = ws.products;
     part("delta, no fold", 1, [&] { k.delta_rule(d); });
+    d.dk = 1;
+    part("delta of one row of S", 1, [&] { k.delta_rule(d); });
+    d.dk = dk;
     d.next = slot.state(0, 1);
     part("delta and fold", 1, [&] { k.delta_rule(d); });
     part("gated_norm", 1, [&] {

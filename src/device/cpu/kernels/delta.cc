@@ -70,6 +70,7 @@ struct Row {
   float recall[kDeltaBlock], answer[kDeltaBlock];
   float start, beta, recall_start;
 };
+constexpr int kRowFloats = sizeof(Row) / sizeof(float);
 
 [[gnu::noinline]] void coefficients(const DeltaPiece& p, Row* rows) {
   float since_start[kDeltaBlock];
@@ -89,43 +90,81 @@ struct Row {
   }
 }
 
-template <int C>
-[[gnu::always_inline]] inline void solve_columns(const DeltaPiece& p, const Row* rows, int at,
-                                                 int width) {
-  for (int t = 0; t < p.count; ++t) {
-    const Row& row = rows[t];
-    const int own = p.first + t;
-    const float* v = p.values + int64_t{t} * p.dv + at;
-    float* product = p.products + int64_t{2} * t * p.dv + at;
-    V u[C], o[C];
-    for (int c = 0; c < C; ++c) {
-      const int from = c * kLanes, n = width - from;
-      u[c] = mul(set1(row.beta), load_upto(v + from, n));
-      u[c] = fma(set1(row.recall_start), load_upto(product + from, n), u[c]);
-      o[c] = mul(set1(row.start), load_upto(product + p.dv + from, n));
-    }
-    const float* update = p.updates + at;
-    for (int i = 0; i < own; ++i, update += p.dv)
-      for (int c = 0; c < C; ++c) {
-        const V other = load_upto(update + c * kLanes, width - c * kLanes);
-        u[c] = fma(set1(row.recall[i]), other, u[c]);
-        o[c] = fma(set1(row.answer[i]), other, o[c]);
-      }
-    float* to = p.updates + int64_t{own} * p.dv + at;
-    for (int c = 0; c < C; ++c) {
-      const int from = c * kLanes, n = width - from;
-      store_upto(to + from, u[c], n);
-      store_upto(product + p.dv + from, fma(set1(row.answer[own]), u[c], o[c]), n);
-    }
+template <int Value>
+struct Index {
+  static constexpr int value = Value;
+};
+// f(Index<0>), f(Index<1>), ...: a loop that is unrolled whatever the compiler thinks of it, so
+// that arrays of vectors stay in registers.
+template <int N, class F>
+[[gnu::always_inline]] inline void each(F&& f) {
+  if constexpr (N > 0) {
+    each<N - 1>(f);
+    f(Index<N - 1>{});
   }
 }
 
-[[gnu::noinline]] void solve(const DeltaPiece& p, const Row* rows) {
-  constexpr int kColumns = 4;
+// T tokens from t on and C vectors of columns: first what the updates before them give, for all of
+// them at once, then the tokens one after the other.
+template <int T, int C>
+[[gnu::always_inline]] inline void solve_tile(const DeltaPiece& p, const Row* rows, int t, int at,
+                                              int width) {
+  V u[T][C], o[T][C];
+  for (int k = 0; k < T; ++k) {
+    const Row& row = rows[t + k];
+    const float* v = p.values + int64_t{t + k} * p.dv + at;
+    const float* product = p.products + int64_t{2} * (t + k) * p.dv + at;
+    for (int c = 0; c < C; ++c) {
+      const int from = c * kLanes, n = width - from;
+      u[k][c] = mul(set1(row.beta), load_upto(v + from, n));
+      u[k][c] = fma(set1(row.recall_start), load_upto(product + from, n), u[k][c]);
+      o[k][c] = mul(set1(row.start), load_upto(product + p.dv + from, n));
+    }
+  }
+  const int own = p.first + t;
+  const float *update = p.updates + at, *coefficient = rows[t].recall;
+  for (int i = 0; i < own; ++i, update += p.dv, ++coefficient) {
+    V other[C];
+    for (int c = 0; c < C; ++c) other[c] = load_upto(update + c * kLanes, width - c * kLanes);
+    for (int k = 0; k < T; ++k) {
+      const V recall = set1(coefficient[k * kRowFloats]),
+              answer = set1(coefficient[k * kRowFloats + kDeltaBlock]);
+      for (int c = 0; c < C; ++c) {
+        u[k][c] = fma(recall, other[c], u[k][c]);
+        o[k][c] = fma(answer, other[c], o[k][c]);
+      }
+    }
+  }
+  float* to = p.updates + int64_t{own} * p.dv + at;
+  float* answers = p.products + (2 * int64_t{t} + 1) * p.dv + at;
+  const Row* row = rows + t;
+  each<T>([&](auto token) __attribute__((always_inline)) {
+    constexpr int k = token.value;
+    for (int c = 0; c < C; ++c) {
+      const int64_t from = c * kLanes, n = width - from;
+      store_upto(to + k * int64_t{p.dv} + from, u[k][c], n);
+      o[k][c] = fma(set1(row[k].answer[own + k]), u[k][c], o[k][c]);
+      store_upto(answers + 2 * k * int64_t{p.dv} + from, o[k][c], n);
+      for (int later = k + 1; later < T; ++later) {
+        u[later][c] = fma(set1(row[later].recall[own + k]), u[k][c], u[later][c]);
+        o[later][c] = fma(set1(row[later].answer[own + k]), u[k][c], o[later][c]);
+      }
+    }
+  });
+}
+
+template <int T, int C>
+[[gnu::always_inline]] inline void solve_tokens(const DeltaPiece& p, const Row* rows, int t) {
   int at = 0;
-  for (; at + kColumns * kLanes <= p.dv; at += kColumns * kLanes)
-    solve_columns<kColumns>(p, rows, at, kColumns * kLanes);
-  for (; at < p.dv; at += kLanes) solve_columns<1>(p, rows, at, p.dv - at);
+  for (; at + C * kLanes <= p.dv; at += C * kLanes) solve_tile<T, C>(p, rows, t, at, C * kLanes);
+  for (; at < p.dv; at += kLanes) solve_tile<T, 1>(p, rows, t, at, p.dv - at);
+}
+
+[[gnu::noinline]] void solve(const DeltaPiece& p, const Row* rows) {
+  constexpr int kTokens = kRegisters / 8;
+  int t = 0;
+  for (; t + kTokens <= p.count; t += kTokens) solve_tokens<kTokens, 2>(p, rows, t);
+  for (; t < p.count; ++t) solve_tokens<1, 4>(p, rows, t);
 }
 
 // R rows and C vectors of columns of the next S.

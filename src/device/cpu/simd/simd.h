@@ -23,17 +23,6 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// The last, partial vector of a row: missing lanes are zero and are not stored.
-[[gnu::always_inline]] inline V load_part(const float* p, int64_t n) {
-  float lane[kLanes] = {};
-  for (int64_t i = 0; i < n; ++i) lane[i] = p[i];
-  return load(lane);
-}
-[[gnu::always_inline]] inline void store_part(float* p, V a, int64_t n) {
-  float lane[kLanes];
-  store(lane, a);
-  for (int64_t i = 0; i < n; ++i) p[i] = lane[i];
-}
 [[gnu::always_inline]] inline V load_upto(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_part(p, n);
 }

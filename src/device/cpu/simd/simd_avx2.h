@@ -17,6 +17,17 @@ struct V {
 
 [[gnu::always_inline]] inline V load(const float* p) { return {_mm256_loadu_ps(p)}; }
 [[gnu::always_inline]] inline void store(float* p, V a) { _mm256_storeu_ps(p, a.v); }
+[[gnu::always_inline]] inline __m256i first_lanes(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+// The last, partial vector of a row: missing lanes are zero and are not stored.
+[[gnu::always_inline]] inline V load_part(const float* p, int64_t n) {
+  return {_mm256_maskload_ps(p, first_lanes(n))};
+}
+[[gnu::always_inline]] inline void store_part(float* p, V a, int64_t n) {
+  _mm256_maskstore_ps(p, first_lanes(n), a.v);
+}
 [[gnu::always_inline]] inline V set1(float x) { return {_mm256_set1_ps(x)}; }
 [[gnu::always_inline]] inline V add(V a, V b) { return {_mm256_add_ps(a.v, b.v)}; }
 [[gnu::always_inline]] inline V sub(V a, V b) { return {_mm256_sub_ps(a.v, b.v)}; }

@@ -17,6 +17,13 @@ struct V {
 
 [[gnu::always_inline]] inline V load(const float* p) { return {_mm512_loadu_ps(p)}; }
 [[gnu::always_inline]] inline void store(float* p, V a) { _mm512_storeu_ps(p, a.v); }
+// The last, partial vector of a row: missing lanes are zero and are not stored.
+[[gnu::always_inline]] inline V load_part(const float* p, int64_t n) {
+  return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p)};
+}
+[[gnu::always_inline]] inline void store_part(float* p, V a, int64_t n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), a.v);
+}
 [[gnu::always_inline]] inline V set1(float x) { return {_mm512_set1_ps(x)}; }
 [[gnu::always_inline]] inline V add(V a, V b) { return {_mm512_add_ps(a.v, b.v)}; }
 [[gnu::always_inline]] inline V sub(V a, V b) { return {_mm512_sub_ps(a.v, b.v)}; }

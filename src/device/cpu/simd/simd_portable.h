@@ -34,6 +34,17 @@ template <class F>
 [[gnu::always_inline]] inline void store(float* p, V a) {
   for (int i = 0; i < kLanes; ++i) p[i] = a.v[i];
 }
+// The last, partial vector of a row: missing lanes are zero and are not stored.
+[[gnu::always_inline]] inline V load_part(const float* p, int64_t n) {
+  float lane[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) lane[i] = p[i];
+  return load(lane);
+}
+[[gnu::always_inline]] inline void store_part(float* p, V a, int64_t n) {
+  float lane[kLanes];
+  store(lane, a);
+  for (int64_t i = 0; i < n; ++i) p[i] = lane[i];
+}
 [[gnu::always_inline]] inline V set1(float x) {
   return lanes([=](int) { return x; });
 }
