@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__x86_64__)
@@ -39,6 +40,15 @@ inline double core_hz() {
       }
   });
   return double{kAdds} * kLoops / seconds;
+}
+
+// Sums in chains enough for any vector unit to wait for memory alone.
+inline float add_up(const float* x, size_t n) {
+  float sums[64] = {}, sum = 0;
+  for (size_t i = 0; i + 64 <= n; i += 64)
+    for (size_t j = 0; j < 64; ++j) sums[j] += x[i + j];
+  for (float s : sums) sum += s;
+  return sum;
 }
 
 #if defined(__x86_64__)

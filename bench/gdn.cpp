@@ -1,7 +1,7 @@
 // Gated DeltaNet behind its projections, on one thread: nanoseconds and cycles a token and value
 // head in prefill and in decode, for each instruction set of the machine.
 //
-//   bench_gdn [key heads] [value heads] [dimension] [prefill rows] [isa] [prefill]
+//   bench_gdn [key heads] [value heads] [dimension] [prefill rows] [isa] [prefill | decode]
 #include "bench/core_rate.h"
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/gdn_group.h"
@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -35,7 +36,7 @@ class Bench {
   }
 
   // A step of `segments` sequences with `rows` rows each, which start at `position` and live in the
-  // slots from `slot` on. Notes the time of a key head where it is the least so far.
+  // slots from `slot` on. Notes the time of each key head.
   void step(int segments, int rows, int position, int slot) {
     std::vector<Segment> list;
     for (int i = 0; i < segments; ++i)
@@ -55,9 +56,32 @@ class Bench {
     for (int h = 0; h < shape_.key_heads; ++h) {
       const double start = bench::now_s();
       cpu::gdn_group(args, h, in, scratch);
-      double& best = best_[static_cast<size_t>(h)];
-      best = std::min(best, bench::now_s() - start);
+      times_[position % kBlock].push_back(bench::now_s() - start);
     }
+  }
+
+  // Of the steps since the last question: the median over key heads of each place in a block, the
+  // mean of the places, times key heads. On a machine with other work some head is always
+  // interrupted, but not most of them.
+  double typical_step() {
+    double sum = 0, places = 0;
+    for (std::vector<double>& times : times_) {
+      if (times.empty()) continue;
+      std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+      sum += times[times.size() / 2];
+      places += 1;
+      times.clear();
+    }
+    return sum / places * shape_.key_heads;
+  }
+
+  // Bytes a second at which a plain loop reads the slots.
+  double read_rate() {
+    const size_t floats = pool_bytes() / sizeof(float);
+    float sum = 0;
+    const double seconds = bench::best_time(10, [&] { sum += bench::add_up(pool_.base, floats); });
+    if (sum == 1) fmt::print(" \n");  // so that it is added up
+    return static_cast<double>(pool_bytes()) / seconds;
   }
 
   // Each kernel over one whole block that lies in the caches: cycles a token and value head.
@@ -90,7 +114,7 @@ class Bench {
     d.dk = dk;
     d.dv = dv;
     d.count = kBlock;
-    d.state = slot.state(0, 0);
+    d.state = d.soon = slot.state(0, 0);
     d.keys = keys;
     d.panel = ws.panel;
     d.key_key = ws.key_key;
@@ -111,14 +135,6 @@ class Bench {
       k.gated_norm(
           {ws.products + dv, in.z, conv, int64_t{2} * dv, dv, dv, dv, kBlock, 1e-6f, o_.data()});
     });
-  }
-
-  // The sum of the least times of the key heads of a step, and forgets them: on a machine with
-  // other work some head is always interrupted, but hardly ever the same one.
-  double best_step() {
-    double sum = 0;
-    for (double& best : best_) sum += std::exchange(best, kNever);
-    return sum;
   }
 
   int slots() const { return slots_; }
@@ -171,8 +187,6 @@ class Bench {
               static_cast<size_t>(shape_.value_dim));
   }
 
-  static constexpr double kNever = 1e30;
-
   std::mt19937 random_{7};
   GdnShape shape_;
   int slots_;
@@ -183,52 +197,54 @@ class Bench {
   std::vector<float> weights_, inputs_, x_, o_;
   std::unique_ptr<std::byte, Free> scratch_;
   PackedGdn packed_;
-  std::vector<double> best_ = std::vector<double>(static_cast<size_t>(shape_.key_heads), kNever);
+  std::vector<double> times_[kBlock];
 };
 
 struct Rates {
-  double hz, flops;
+  double hz, flops, read;
 };
 
 void report(const Bench& bench, const GdnShape& s, const Rates& rates, const std::string& what,
-            int tokens, double seconds, bool reads_state) {
+            int tokens, double seconds) {
   const double each = seconds / tokens / s.value_heads;
   // What no order of the work avoids: S^T k, S^T q and the write of k u^T, a multiply-add each.
-  const double flop = 2.0 * 3 * s.key_dim * s.value_dim, flops = flop / each;
-  const double state = 4.0 * s.key_dim * s.value_dim;
-  std::string line = fmt::format("{:<15} {:<28} {:8.1f} ns {:8.0f} cycles {:7.1f} GFLOP/s",
+  const double flops = 2.0 * 3 * s.key_dim * s.value_dim / each;
+  std::string line = fmt::format("{:<15} {:<22} {:8.1f} ns {:8.0f} cycles {:7.1f} GFLOP/s",
                                  bench.name(), what, each * 1e9, each * rates.hz, flops / 1e9);
-  if (rates.flops > 0) line += fmt::format(" {:5.1f}% of peak", 100 * flops / rates.flops);
-  if (reads_state) line += fmt::format(" {:6.1f} GB/s of S read", state / each / 1e9);
+  if (rates.flops > 0) line += fmt::format(" ({:4.1f}% of peak)", 100 * flops / rates.flops);
+  if (rates.read > 0) {
+    const double read = 4.0 * s.key_dim * s.value_dim / each;
+    line +=
+        fmt::format(" {:5.1f} GB/s of S ({:4.1f}% of read)", read / 1e9, 100 * read / rates.read);
+  }
   fmt::print("{}\n", line);
 }
 
-void run(const std::string& isa, const GdnShape& s, int rows, bool prefill_only) {
-  const Rates rates{bench::core_hz(), bench::peak_flops(isa.c_str())};
-  fmt::print("{:.2f} GHz, {:.1f} GFLOP/s f32\n", rates.hz / 1e9, rates.flops / 1e9);
+void decode(Bench& bench, const GdnShape& s, const Rates& rates, int sequences, int rows) {
+  int slot = 0;
+  for (int i = 0; i < kBlock * 9 * 4; ++i) {  // every place in a block, with every slot
+    bench.step(sequences, rows, i / 9, slot);
+    slot = (slot + sequences) % bench.slots();
+  }
+  report(bench, s, rates, fmt::format("{} x {} rows", sequences, rows), sequences * rows,
+         bench.typical_step());
+}
+
+void run(const std::string& isa, const GdnShape& s, int rows, const std::string& only) {
   // As many slots as the layers of a large model, so that decode finds no state in a cache.
   Bench bench(isa, s, rows, 36);
-  for (int i = 0; i < 60; ++i) bench.step(1, rows, 0, 1);
-  report(bench, s, rates, fmt::format("prefill of {}", rows), rows, bench.best_step(), false);
-  bench.parts(rates.hz);
-  if (prefill_only) return;
-  for (const int sequences : {1, 8}) {
-    int slot = 0, position = 0;
-    constexpr int kRound = 16 * 9;  // every place in a block, with every slot
-    const double decode = bench::best_time(4, [&] {
-      for (int i = 0; i < kRound; ++i) {
-        bench.step(sequences, 1, position + i % 16, slot);
-        slot = (slot + sequences) % bench.slots();
-      }
-      position += 16;
-    });
-    report(bench, s, rates, fmt::format("decode of {} sequence(s)", sequences), kRound * sequences,
-           decode, true);
+  Rates rates{bench::core_hz(), bench::peak_flops(isa.c_str()), 0};
+  fmt::print("{:.2f} GHz, {:.1f} GFLOP/s f32\n", rates.hz / 1e9, rates.flops / 1e9);
+  if (only != "decode") {
+    for (int i = 0; i < 60; ++i) bench.step(1, rows, 0, 1);
+    report(bench, s, rates, fmt::format("1 x {} rows", rows), rows, bench.typical_step());
+    bench.parts(rates.hz);
   }
-  const double verify = bench::best_time(4, [&] {
-    for (int i = 0; i < 36; ++i) bench.step(1, 4, 2 + 16 * i + i % 9, i);
-  });
-  report(bench, s, rates, "4 rows of 1 sequence", 36 * 4, verify, false);
+  if (only == "prefill") return;
+  rates.read = bench.read_rate();
+  for (const int sequences : {1, 8}) decode(bench, s, rates, sequences, 1);
+  rates.read = 0;
+  decode(bench, s, rates, 1, 4);
 }
 
 }  // namespace
@@ -250,5 +266,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (const std::string& isa : braid::cpu::usable_isas())
-    if (argc <= 5 || isa == argv[5]) braid::run(isa, s, rows, argc > 6);
+    if (argc <= 5 || isa == argv[5]) braid::run(isa, s, rows, argc > 6 ? argv[6] : "");
 }

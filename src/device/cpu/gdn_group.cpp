@@ -59,6 +59,13 @@ class Group {
   }
 
  private:
+  // The state that is swept after the i-th value head of the piece, where it is one of the same
+  // slot.
+  const float* next_state(const Piece& p, int i) const {
+    const int next = i + 1 < s_.ratio() ? i + 1 : i;
+    return p.slot.state(s_.value_head(key_head_, next), p.block());
+  }
+
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
   // Notes the raw inputs of the piece in the ring and convolves `n` channels from `channel` on.
@@ -98,6 +105,7 @@ class Group {
     d.first = p.first();
     d.count = p.count;
     d.state = p.slot.state(head, p.block());
+    d.soon = next_state(p, i);
     d.next = p.first() + p.count == kBlock ? p.slot.state(head, p.block() + 1) : nullptr;
     d.keys = p.slot.key(key_head_, p.block_start());
     d.panel = ws_.panel;

@@ -19,6 +19,8 @@ namespace {
 constexpr int kManyVectors = kRegisters / 4;  // times 2 columns: half of the registers add up
 constexpr int kPairColumns = kRegisters / 4;  // for a pair of vectors
 
+constexpr int kAhead = 8;  // rows; 4 KiB when they are of 128
+
 // C vectors of columns of `rows` rows of S, added to the products of M vectors of the panel.
 template <int M, int C>
 [[gnu::always_inline]] inline void sweep_tile(const DeltaPiece& p, int row, int rows,
@@ -30,7 +32,16 @@ template <int M, int C>
                       ? set1(0.0f)
                       : load_upto(out + m * int64_t{p.dv} + at + c * kLanes, width - c * kLanes);
   const float* state = p.state + row * int64_t{p.dv} + at;
+  // A pair of vectors waits for memory: rows are asked for ahead of their turn, and after the last
+  // ones the first of the state whose turn is next.
+  const float* ahead = state + kAhead * int64_t{p.dv};
+  int until_end = rows - kAhead;
   for (int i = 0; i < rows; ++i, state += p.dv, ++panel) {
+    if constexpr (M == 2) {
+      if (until_end-- == 0) ahead = p.soon + at;
+      for (int c = 0; c < C; ++c) __builtin_prefetch(ahead + c * kLanes);
+      ahead += p.dv;
+    }
     V s[C];
     for (int c = 0; c < C; ++c) s[c] = load_upto(state + c * kLanes, width - c * kLanes);
     for (int m = 0; m < M; ++m) {
