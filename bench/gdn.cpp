@@ -60,15 +60,15 @@ class Bench {
     }
   }
 
-  // Of the steps since the last question: the median over key heads of each place in a block, the
+  // Of the steps since the last question: a quantile over key heads of each place in a block, the
   // mean of the places, times key heads. On a machine with other work some head is always
   // interrupted, but not most of them.
-  double typical_step() {
+  double step_time(double quantile) {
     double sum = 0, places = 0;
     for (std::vector<double>& times : times_) {
       if (times.empty()) continue;
-      std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-      sum += times[times.size() / 2];
+      std::sort(times.begin(), times.end());
+      sum += times[static_cast<size_t>(quantile * static_cast<double>(times.size()))];
       places += 1;
       times.clear();
     }
@@ -227,7 +227,7 @@ void decode(Bench& bench, const GdnShape& s, const Rates& rates, int sequences, 
     slot = (slot + sequences) % bench.slots();
   }
   report(bench, s, rates, fmt::format("{} x {} rows", sequences, rows), sequences * rows,
-         bench.typical_step());
+         bench.step_time(0.5));
 }
 
 void run(const std::string& isa, const GdnShape& s, int rows, const std::string& only) {
@@ -237,7 +237,7 @@ void run(const std::string& isa, const GdnShape& s, int rows, const std::string&
   fmt::print("{:.2f} GHz, {:.1f} GFLOP/s f32\n", rates.hz / 1e9, rates.flops / 1e9);
   if (only != "decode") {
     for (int i = 0; i < 60; ++i) bench.step(1, rows, 0, 1);
-    report(bench, s, rates, fmt::format("1 x {} rows", rows), rows, bench.typical_step());
+    report(bench, s, rates, fmt::format("1 x {} rows", rows), rows, bench.step_time(0.1));
     bench.parts(rates.hz);
   }
   if (only == "prefill") return;
