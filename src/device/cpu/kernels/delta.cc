@@ -20,6 +20,7 @@ constexpr int kManyVectors = kRegisters / 4;  // times 2 columns: half of the re
 constexpr int kPairColumns = kRegisters / 4;  // for a pair of vectors
 
 constexpr int kAhead = 8;  // rows; 4 KiB when they are of 128
+static_assert(kDeltaPanel % kAhead == 0);
 
 // C vectors of columns of `rows` rows of S, added to the products of M vectors of the panel.
 template <int M, int C>
@@ -34,13 +35,14 @@ template <int M, int C>
   const float* state = p.state + row * int64_t{p.dv} + at;
   // A pair of vectors waits for memory: rows are asked for ahead of their turn, and after the last
   // ones the first of the state whose turn is next.
-  const float* ahead = state + kAhead * int64_t{p.dv};
-  int until_end = rows - kAhead;
-  for (int i = 0; i < rows; ++i, state += p.dv, ++panel) {
+  const int64_t dv = p.dv;
+  const int left = p.dk - row - kAhead;
+  const float* ahead = left > 0 ? state + kAhead * dv : p.soon + at - left * dv;
+  for (int i = 0; i < rows; ++i, state += dv, ++panel) {
     if constexpr (M == 2) {
-      if (until_end-- == 0) ahead = p.soon + at;
+      if (i == left) ahead = p.soon + at;
       for (int c = 0; c < C; ++c) __builtin_prefetch(ahead + c * kLanes);
-      ahead += p.dv;
+      ahead += dv;
     }
     V s[C];
     for (int c = 0; c < C; ++c) s[c] = load_upto(state + c * kLanes, width - c * kLanes);
@@ -56,7 +58,8 @@ template <int M, int C>
 
 template <int M, int C>
 void sweep_columns(const DeltaPiece& p, int row, int rows, int m) {
-  const float* panel = p.panel + row * int64_t{2 * kDeltaBlock} + m * kDeltaPanel;
+  const float* panel = p.panel + m * kDeltaPanel + row % kDeltaPanel +
+                       row / kDeltaPanel * int64_t{2 * kDeltaBlock * kDeltaPanel};
   float* out = p.products + m * int64_t{p.dv};
   int at = 0;
   for (; at + C * kLanes <= p.dv; at += C * kLanes)
@@ -64,16 +67,17 @@ void sweep_columns(const DeltaPiece& p, int row, int rows, int m) {
   for (; at < p.dv; at += kLanes) sweep_tile<M, 1>(p, row, rows, panel, out, at, p.dv - at);
 }
 
-// kDeltaPanel rows of S are multiplied with all vectors before the next ones: 32 rows of 128 are
-// 16 KiB and stay in L1 beside the products.
-[[gnu::noinline]] void products(const DeltaPiece& p) {
-  for (int row = 0; row < p.dk; row += kDeltaPanel) {
-    const int rows = p.dk - row < kDeltaPanel ? p.dk - row : kDeltaPanel;
-    int m = 0;
-    for (; m + kManyVectors <= 2 * p.count; m += kManyVectors)
-      sweep_columns<kManyVectors, 2>(p, row, rows, m);
-    for (; m < 2 * p.count; m += 2) sweep_columns<2, kPairColumns>(p, row, rows, m);
-  }
+void products(const DeltaPiece& p) {
+  int m = 0;
+  for (; m + kManyVectors <= 2 * p.count; m += kManyVectors)
+    for (int row = 0; row < p.dk; row += kDeltaPanel)
+      sweep_columns<kManyVectors, 2>(p, row, p.dk - row < kDeltaPanel ? p.dk - row : kDeltaPanel,
+                                     m);
+  // Where a row of S is several tiles, a few rows at a time: memory likes whole rows.
+  const int step = kPairColumns * kLanes < p.dv ? kAhead : kDeltaPanel;
+  for (; m < 2 * p.count; m += 2)
+    for (int row = 0; row < p.dk; row += step)
+      sweep_columns<2, kPairColumns>(p, row, p.dk - row < step ? p.dk - row : step, m);
 }
 
 // Coefficients of one token: of its products with S, and of the updates of its block.
