@@ -27,13 +27,14 @@ Kernels kernels_of(const std::string& isa) {
     (fills(k), ...);
   };
   fill("portable", portable::fill_matrix, portable::fill_rows, portable::fill_delta,
-       portable::fill_attention);
+       portable::fill_delta_rows, portable::fill_attention);
 #if defined(__x86_64__)
   if (isa == "avx2" || isa == "avx512")
-    fill("avx2", avx2::fill_matrix, avx2::fill_rows, avx2::fill_delta, avx2::fill_attention);
+    fill("avx2", avx2::fill_matrix, avx2::fill_rows, avx2::fill_delta, avx2::fill_delta_rows,
+         avx2::fill_attention);
   if (isa == "avx512")
     fill("avx512", avx512::fill_matrix, avx512::fill_rows, avx512::fill_delta,
-         avx512::fill_attention);
+         avx512::fill_delta_rows, avx512::fill_attention);
 #endif
   return k;
 }

@@ -11,9 +11,6 @@
 #include "device/cpu/simd/simd.h"
 
 namespace braid::BRAID_ISA {
-
-void fill_delta_rows(Kernels&);
-
 namespace {
 
 constexpr int kManyVectors = kRegisters / 4;  // times 2 columns: half of the registers add up
@@ -246,9 +243,6 @@ void delta_rule(const DeltaPiece& p) {
 
 }  // namespace
 
-void fill_delta(Kernels& k) {
-  k.delta_rule = delta_rule;
-  fill_delta_rows(k);
-}
+void fill_delta(Kernels& k) { k.delta_rule = delta_rule; }
 
 }  // namespace braid::BRAID_ISA

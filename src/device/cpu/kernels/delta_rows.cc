@@ -4,9 +4,6 @@
 #include "device/cpu/simd/simd.h"
 
 namespace braid::BRAID_ISA {
-
-void fill_delta_rows(Kernels&);
-
 namespace {
 
 // N tokens from t on, over n channels from `at` on. Taps is 0 for any number of them.

@@ -108,18 +108,21 @@ namespace portable {
 void fill_matrix(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
+void fill_delta_rows(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace portable
 namespace avx2 {
 void fill_matrix(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
+void fill_delta_rows(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx2
 namespace avx512 {
 void fill_matrix(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
+void fill_delta_rows(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512
 
