@@ -106,6 +106,7 @@ class Group {
     d.count = p.count;
     d.state = p.slot.state(head, p.block());
     d.soon = next_state(p, i);
+    d.from_memory = p.position == p.segment.position;
     d.next = p.first() + p.count == kBlock ? p.slot.state(head, p.block() + 1) : nullptr;
     d.keys = p.slot.key(key_head_, p.block_start());
     d.panel = ws_.panel;

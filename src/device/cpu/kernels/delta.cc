@@ -16,11 +16,13 @@ namespace {
 constexpr int kManyVectors = kRegisters / 4;  // times 2 columns: half of the registers add up
 constexpr int kPairColumns = kRegisters / 4;  // for a pair of vectors
 
-constexpr int kAhead = 8;  // rows; 4 KiB when they are of 128
+// Rows of S that are asked for ahead of their turn: 4 KiB when they are of 128.
+constexpr int kAhead = 8;
 static_assert(kDeltaPanel % kAhead == 0);
 
-// C vectors of columns of `rows` rows of S, added to the products of M vectors of the panel.
-template <int M, int C>
+// C vectors of columns of `rows` rows of S, added to the products of M vectors of the panel. Fetch
+// is for an S that comes from memory.
+template <int M, int C, bool Fetch>
 [[gnu::always_inline]] inline void sweep_tile(const DeltaPiece& p, int row, int rows,
                                               const float* panel, float* out, int at, int width) {
   V acc[M][C];
@@ -30,13 +32,11 @@ template <int M, int C>
                       ? set1(0.0f)
                       : load_upto(out + m * int64_t{p.dv} + at + c * kLanes, width - c * kLanes);
   const float* state = p.state + row * int64_t{p.dv} + at;
-  // A pair of vectors waits for memory: rows are asked for ahead of their turn, and after the last
-  // ones the first of the state whose turn is next.
   const int64_t dv = p.dv;
   const int left = p.dk - row - kAhead;
   const float* ahead = left > 0 ? state + kAhead * dv : p.soon + at - left * dv;
   for (int i = 0; i < rows; ++i, state += dv, ++panel) {
-    if constexpr (M == 2) {
+    if constexpr (Fetch) {
       if (i == left) ahead = p.soon + at;
       for (int c = 0; c < C; ++c) __builtin_prefetch(ahead + c * kLanes);
       ahead += dv;
@@ -53,28 +53,38 @@ template <int M, int C>
       store_upto(out + m * int64_t{p.dv} + at + c * kLanes, acc[m][c], width - c * kLanes);
 }
 
-template <int M, int C>
+template <int M, int C, bool Fetch>
 void sweep_columns(const DeltaPiece& p, int row, int rows, int m) {
   const float* panel = p.panel + m * kDeltaPanel + row % kDeltaPanel +
                        row / kDeltaPanel * int64_t{2 * kDeltaBlock * kDeltaPanel};
   float* out = p.products + m * int64_t{p.dv};
   int at = 0;
   for (; at + C * kLanes <= p.dv; at += C * kLanes)
-    sweep_tile<M, C>(p, row, rows, panel, out, at, C * kLanes);
-  for (; at < p.dv; at += kLanes) sweep_tile<M, 1>(p, row, rows, panel, out, at, p.dv - at);
+    sweep_tile<M, C, Fetch>(p, row, rows, panel, out, at, C * kLanes);
+  for (; at < p.dv; at += kLanes) sweep_tile<M, 1, Fetch>(p, row, rows, panel, out, at, p.dv - at);
 }
 
+// From place m on, as many vectors as a tile takes; returns how many.
+template <bool Fetch>
+int sweep_vectors(const DeltaPiece& p, int row, int rows, int m) {
+  if (m + kManyVectors <= 2 * p.count) {
+    sweep_columns<kManyVectors, 2, Fetch>(p, row, rows, m);
+    return kManyVectors;
+  }
+  sweep_columns<2, kPairColumns, Fetch>(p, row, rows, m);
+  return 2;
+}
+
+// An S that comes from memory is taken a few whole rows at a time, with all vectors: memory likes
+// to be read in order. One that lies in a cache is taken as a whole by each tile.
 void products(const DeltaPiece& p) {
-  int m = 0;
-  for (; m + kManyVectors <= 2 * p.count; m += kManyVectors)
-    for (int row = 0; row < p.dk; row += kDeltaPanel)
-      sweep_columns<kManyVectors, 2>(p, row, p.dk - row < kDeltaPanel ? p.dk - row : kDeltaPanel,
-                                     m);
-  // Where a row of S is several tiles, a few rows at a time: memory likes whole rows.
-  const int step = kPairColumns * kLanes < p.dv ? kAhead : kDeltaPanel;
-  for (; m < 2 * p.count; m += 2)
-    for (int row = 0; row < p.dk; row += step)
-      sweep_columns<2, kPairColumns>(p, row, p.dk - row < step ? p.dk - row : step, m);
+  const bool one_tile = p.count == 1 && p.dv <= kPairColumns * kLanes;
+  const int step = p.from_memory && !one_tile ? kAhead : kDeltaPanel;
+  for (int row = 0; row < p.dk; row += step) {
+    const int rows = p.dk - row < step ? p.dk - row : step;
+    int m = p.from_memory ? sweep_vectors<true>(p, row, rows, 0) : 0;
+    while (m < 2 * p.count) m += sweep_vectors<false>(p, row, rows, m);
+  }
 }
 
 // Coefficients of one token: of its products with S, and of the updates of its block.

@@ -53,6 +53,7 @@ struct DeltaPiece {
   int dk, dv, first, count;
   const float* state;                 // S at the start of the block
   const float* soon;                  // the S that is swept next, to be fetched in time
+  bool from_memory;                   // this is the first use of S in the step
   float* next;                        // S at its end, null unless the piece ends the block
   const float *keys, *panel;          // as in KeyProducts
   const float *key_key, *key_query;   // from there
