@@ -26,6 +26,20 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+// Rows of value heads in the order of the key heads that they belong to.
+FileMatrix by_key_head(const FileMatrix& m, const GdnShape& shape) {
+  const size_t bytes = row_bytes(m.dtype, m.cols);
+  std::vector<RowRun> rows;
+  for (const RowRun& run : m.runs)
+    for (int64_t r = 0; r < run.rows; ++r)
+      rows.push_back({run.data + static_cast<size_t>(r) * bytes, 1, run.scale});
+  FileMatrix ordered{m.dtype, m.cols, {}};
+  for (int key_head = 0; key_head < shape.key_heads; ++key_head)
+    for (int i = 0; i < shape.ratio(); ++i)
+      ordered.runs.push_back(rows[static_cast<size_t>(shape.value_head(key_head, i))]);
+  return ordered;
+}
+
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const DeviceOptions& options)
@@ -74,8 +88,8 @@ class CpuDevice final : public Device {
     g.kernels = &kernels_;
     g.qkv = keep(w.qkv);
     g.z = keep(w.z);
-    g.b = keep(w.b);
-    g.a = keep(w.a);
+    g.b = keep(by_key_head(w.b, w.shape));
+    g.a = keep(by_key_head(w.a, w.shape));
     const auto channels = static_cast<size_t>(w.shape.conv_dim()),
                taps = static_cast<size_t>(w.shape.taps);
     g.conv.resize(channels * taps);
@@ -247,13 +261,14 @@ Kernels kernels_of(const std::string& isa) {
     (fills(k), ...);
   };
   fill("portable", portable::fill_packed, portable::fill_rows, portable::fill_delta,
-       portable::fill_attention);
+       portable::fill_delta_rows, portable::fill_attention);
 #if defined(__x86_64__)
   if (isa == "avx2" || isa == "avx512" || isa == "avx512vnni")
-    fill("avx2", avx2::fill_packed, avx2::fill_rows, avx2::fill_delta, avx2::fill_attention);
+    fill("avx2", avx2::fill_packed, avx2::fill_rows, avx2::fill_delta, avx2::fill_delta_rows,
+         avx2::fill_attention);
   if (isa == "avx512" || isa == "avx512vnni")
     fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
-         avx512::fill_attention);
+         avx512::fill_delta_rows, avx512::fill_attention);
   if (isa == "avx512vnni") fill("avx512vnni", avx512vnni::fill_packed_vnni);
 #endif
   return k;

@@ -1,4 +1,4 @@
-// Functions of single rows: norms, activations, the convolution's taps.
+// Functions of single rows: norms, activations.
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/simd/simd.h"
 
@@ -13,20 +13,12 @@ void rms_norm(const float* x, const float* weight, float eps, int64_t n, float* 
   }
 }
 
-void l2_norm(float* x, float eps, int64_t n) {
-  const float factor = 1.0f / __builtin_sqrtf(dot(x, x, n) + eps);
-  for (int64_t i = 0; i < n; i += kLanes)
-    store_upto(x + i, mul(load_upto(x + i, n - i), set1(factor)), n - i);
-}
-
 void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   for (int64_t i = 0; i < n; i += kLanes) {
     const V g = load_upto(gate + i, n - i);
     store_upto(out + i, mul(mul(g, sigmoid(g)), load_upto(up + i, n - i)), n - i);
   }
 }
-
-void mul_silu(float* x, const float* gate, int64_t n) { silu_mul(gate, x, n, x); }
 
 void mul_sigmoid(float* x, const float* gate, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes)
@@ -45,28 +37,15 @@ void scale_to(const float* x, float a, int64_t n, float* out) {
 
 float dot_rows(const float* a, const float* b, int64_t n) { return dot(a, b, n); }
 
-void conv_silu(const float* const* in, const float* weight, int64_t stride, int taps, int64_t n,
-               float* out) {
-  for (int64_t i = 0; i < n; i += kLanes) {
-    V y = set1(0.0f);
-    for (int j = 0; j < taps; ++j)
-      y = fma(load_upto(weight + j * stride + i, n - i), load_upto(in[j] + i, n - i), y);
-    store_upto(out + i, mul(y, sigmoid(y)), n - i);
-  }
-}
-
 }  // namespace
 
 void fill_rows(Kernels& k) {
   k.rms_norm = rms_norm;
-  k.l2_norm = l2_norm;
   k.silu_mul = silu_mul;
-  k.mul_silu = mul_silu;
   k.mul_sigmoid = mul_sigmoid;
   k.add_scaled = add_scaled;
   k.scale_to = scale_to;
   k.dot = dot_rows;
-  k.conv_silu = conv_silu;
 }
 
 }  // namespace braid::BRAID_ISA

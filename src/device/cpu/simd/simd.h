@@ -23,17 +23,6 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// The last, partial vector of a row: missing lanes are zero and are not stored.
-[[gnu::always_inline]] inline V load_part(const float* p, int64_t n) {
-  float lane[kLanes] = {};
-  for (int64_t i = 0; i < n; ++i) lane[i] = p[i];
-  return load(lane);
-}
-[[gnu::always_inline]] inline void store_part(float* p, V a, int64_t n) {
-  float lane[kLanes];
-  store(lane, a);
-  for (int64_t i = 0; i < n; ++i) p[i] = lane[i];
-}
 [[gnu::always_inline]] inline V load_upto(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_part(p, n);
 }
@@ -44,25 +33,47 @@ namespace {
     store_part(p, a, n);
 }
 
-// e^a to about 1 ulp, clamped to the range of normal floats: 2^n e^r with |r| <= ln2/2, ln2 in two
-// parts so that the subtraction is exact, and the Taylor polynomial of e^r up to r^7.
-[[gnu::always_inline]] inline V exp(V a) {
-  a = min(max(a, set1(-87.0f)), set1(88.0f));
-  const V n = round(mul(a, set1(1.44269504f)));
-  const V r = fma(n, set1(-1.42860682e-6f), fma(n, set1(-0.693145752f), a));
-  V p = set1(1.98412698e-4f);
-  p = fma(p, r, set1(1.38888889e-3f));
-  p = fma(p, r, set1(8.33333333e-3f));
-  p = fma(p, r, set1(4.16666667e-2f));
-  p = fma(p, r, set1(1.66666667e-1f));
-  p = fma(p, r, set1(0.5f));
-  p = fma(p, r, set1(1.0f));
-  p = fma(p, r, set1(1.0f));
-  return scale(p, n);
+// How many vectors functions of long chains take side by side: one alone would mostly wait.
+constexpr int kChains = kRegisters / 8;
+
+// e^(Sign a) of N vectors to about 1 ulp, clamped to the range of normal floats: 2^n e^r with
+// |r| <= ln2/2, ln2 in two parts so that the subtraction is exact, and for e^r the polynomial
+// 1 + r + ... + c r^6 whose relative error is smallest (4e-9), found by weighted least squares.
+template <int Sign, int N>
+[[gnu::always_inline]] inline void exps(V (&a)[N]) {
+  constexpr float kSign = Sign;
+  V n[N], p[N];
+  for (int j = 0; j < N; ++j)
+    a[j] = min(max(a[j], set1(Sign > 0 ? -87.0f : -88.0f)), set1(Sign > 0 ? 88.0f : 87.0f));
+  for (int j = 0; j < N; ++j) n[j] = round(mul(a[j], set1(kSign * 1.44269504f)));
+  for (int j = 0; j < N; ++j) a[j] = fma(n[j], set1(kSign * -0.693145752f), a[j]);
+  for (int j = 0; j < N; ++j) a[j] = fma(n[j], set1(kSign * -1.42860682e-6f), a[j]);
+  for (int j = 0; j < N; ++j) p[j] = fma(set1(1.38145406e-3f), a[j], set1(kSign * 8.36874545e-3f));
+  for (int j = 0; j < N; ++j) p[j] = fma(p[j], a[j], set1(4.1668389e-2f));
+  for (int j = 0; j < N; ++j) p[j] = fma(p[j], a[j], set1(kSign * 1.66665211e-1f));
+  for (int j = 0; j < N; ++j) p[j] = fma(p[j], a[j], set1(0.49999994f));
+  for (int j = 0; j < N; ++j) p[j] = fma(p[j], a[j], set1(kSign));
+  for (int j = 0; j < N; ++j) p[j] = fma(p[j], a[j], set1(1.0f));
+  for (int j = 0; j < N; ++j) a[j] = scale(p[j], n[j]);
+}
+// a * sigmoid(a) of N vectors.
+template <int N>
+[[gnu::always_inline]] inline void silus(V (&a)[N]) {
+  V e[N];
+  for (int j = 0; j < N; ++j) e[j] = a[j];
+  exps<-1>(e);
+  for (int j = 0; j < N; ++j) a[j] = div(a[j], add(set1(1.0f), e[j]));
 }
 
+[[gnu::always_inline]] inline V exp(V a) {
+  V one[1] = {a};
+  exps<1>(one);
+  return one[0];
+}
 [[gnu::always_inline]] inline V sigmoid(V a) {
-  return div(set1(1.0f), add(set1(1.0f), exp(sub(set1(0.0f), a))));
+  V one[1] = {a};
+  exps<-1>(one);
+  return div(set1(1.0f), add(set1(1.0f), one[0]));
 }
 
 [[gnu::always_inline]] inline float dot(const float* a, const float* b, int64_t n) {

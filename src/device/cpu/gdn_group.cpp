@@ -1,0 +1,174 @@
+#include "device/cpu/gdn_group.h"
+
+#include "base/check.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace braid::cpu {
+namespace {
+
+constexpr float kL2Eps = 1e-6f;
+
+static_assert(kBlock == kDeltaBlock);
+
+// Rows of one sequence that fall into one block.
+struct Piece {
+  RecurrentSlot slot;
+  Segment segment;
+  int64_t position;
+  int count;
+  int first() const { return static_cast<int>(position % kBlock); }  // place in the block
+  int64_t block() const { return position / kBlock; }
+  int64_t block_start() const { return position - first(); }
+  int64_t row() const { return row_of(position); }
+  int64_t row_of(int64_t at) const { return segment.row + at - segment.position; }
+  // Whether the ring still holds the position after the step.
+  bool stays(int64_t at) const { return at >= segment.position + segment.rows - kRing; }
+};
+
+class Group {
+ public:
+  Group(const GdnMixArgs& args, int key_head, const GdnProjected& in, const GdnScratch& ws)
+      : args_(args),
+        w_(impl<Gdn>(args.w)),
+        k_(*w_.kernels),
+        s_(args.w.shape),
+        in_(in),
+        ws_(ws),
+        key_head_(key_head) {}
+
+  void run() {
+    const BatchView& batch = args_.batch;
+    for (int i = 0; i < s_.ratio(); ++i) {
+      const auto head = static_cast<size_t>(s_.value_head(key_head_, i));
+      const int64_t at = i * args_.x.rows;
+      k_.delta_gates(
+          {in_.b + at, in_.a + at, batch.counts->rows, w_.dt_bias[head], w_.decay[head]});
+    }
+    for (int i = 0; i < batch.counts->segments; ++i) {
+      const Segment& segment = batch.segments[i];
+      const RecurrentSlot slot = args_.state.slot(segment.slot);
+      const int64_t end = int64_t{segment.position} + segment.rows;
+      for (int64_t position = segment.position; position < end;) {
+        const int64_t count = std::min(kBlock - position % kBlock, end - position);
+        piece({slot, segment, position, static_cast<int>(count)});
+        position += count;
+      }
+    }
+  }
+
+ private:
+  // The state that is swept after the i-th value head of the piece, where it is one of the same
+  // slot.
+  const float* next_state(const Piece& p, int i) const {
+    const int next = i + 1 < s_.ratio() ? i + 1 : i;
+    return p.slot.state(s_.value_head(key_head_, next), p.block());
+  }
+
+  int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
+
+  // Notes the raw inputs of the piece in the ring and convolves `n` channels from `channel` on.
+  void convolve(const Piece& p, const float* raw, int64_t channel, int64_t n, float* to) {
+    const float* in[kMaxTaps - 1 + kBlock];
+    const int before = s_.taps - 1;
+    for (int t = -before; t < p.count; ++t) {
+      const int64_t at = p.position + t;
+      in[before + t] = at < p.segment.position ? p.slot.conv(at) + channel : raw + p.row_of(at) * n;
+    }
+    k_.conv_silu({in, w_.conv.data() + channel, s_.conv_dim(), n, s_.taps, p.count, to});
+    for (int64_t at = p.position; at < p.position + p.count; ++at)
+      if (p.stays(at)) std::copy_n(raw + p.row_of(at) * n, n, p.slot.conv(at) + channel);
+  }
+
+  void piece(const Piece& p) {
+    const int dk = s_.key_dim;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(dk));
+    convolve(p, in_.q, int64_t{key_head_} * dk, dk, ws_.q);
+    k_.unit_rows(ws_.q, p.count, dk, kL2Eps, scale);
+    // A block never wraps in the ring.
+    float* keys = p.slot.key(key_head_, p.position);
+    convolve(p, in_.k, key_channel() + int64_t{key_head_} * dk, dk, keys);
+    k_.unit_rows(keys, p.count, dk, kL2Eps, 1);
+    k_.key_products({p.slot.key(key_head_, p.block_start()), ws_.q, dk, p.first(), p.count,
+                     ws_.key_key, ws_.key_query, ws_.panel});
+    for (int i = 0; i < s_.ratio(); ++i) value_head(p, i);
+  }
+
+  void value_head(const Piece& p, int i) {
+    const int head = s_.value_head(key_head_, i), dv = s_.value_dim;
+    const int64_t rows = i * args_.x.rows, row = p.row();
+    convolve(p, in_.v + rows * dv, 2 * key_channel() + int64_t{head} * dv, dv, ws_.v);
+    DeltaPiece d{};
+    d.dk = s_.key_dim;
+    d.dv = dv;
+    d.first = p.first();
+    d.count = p.count;
+    d.state = p.slot.state(head, p.block());
+    d.soon = next_state(p, i);
+    d.from_memory = p.position == p.segment.position;
+    d.next = p.first() + p.count == kBlock ? p.slot.state(head, p.block() + 1) : nullptr;
+    d.keys = p.slot.key(key_head_, p.block_start());
+    d.panel = ws_.panel;
+    d.key_key = ws_.key_key;
+    d.key_query = ws_.key_query;
+    d.values = ws_.v;
+    d.beta = in_.b + rows + row;
+    d.gate = in_.a + rows + row;
+    d.decay = p.slot.decay(head, p.block_start());
+    d.updates = p.slot.update(head, p.block_start());
+    d.products = ws_.products;
+    k_.delta_rule(d);
+
+    GatedNorm g{};
+    g.x = ws_.products + dv;
+    g.x_stride = int64_t{2} * dv;
+    g.gate = in_.z + (rows + row) * dv;
+    g.gate_stride = g.n = dv;
+    g.weight = w_.norm.data();
+    g.eps = s_.eps;
+    g.rows = p.count;
+    g.out = args_.o.row(row) + int64_t{head} * dv;
+    g.out_stride = args_.o.cols;
+    k_.gated_norm(g);
+  }
+
+  const GdnMixArgs& args_;
+  const Gdn& w_;
+  const Kernels& k_;
+  const GdnShape& s_;
+  const GdnProjected& in_;
+  const GdnScratch& ws_;
+  int key_head_;
+};
+
+}  // namespace
+
+GdnProjected::GdnProjected(const GdnShape& shape, int64_t rows, Carver& carver) {
+  const auto n = static_cast<size_t>(rows), ratio = static_cast<size_t>(shape.ratio()),
+             dk = static_cast<size_t>(shape.key_dim), dv = static_cast<size_t>(shape.value_dim);
+  q = carver.take<float>(n * dk);
+  k = carver.take<float>(n * dk);
+  v = carver.take<float>(n * ratio * dv);
+  z = carver.take<float>(n * ratio * dv);
+  b = carver.take<float>(n * ratio);
+  a = carver.take<float>(n * ratio);
+}
+
+GdnScratch::GdnScratch(const GdnShape& shape, Carver& carver) {
+  const auto dk = static_cast<size_t>(shape.key_dim), dv = static_cast<size_t>(shape.value_dim);
+  q = carver.take<float>(kBlock * dk);
+  v = carver.take<float>(kBlock * dv);
+  products = carver.take<float>(2 * kBlock * dv);
+  panel = carver.take<float>((dk + kDeltaPanel - 1) / kDeltaPanel * kDeltaPanel * 2 * kBlock);
+  key_key = carver.take<float>(kBlock * kBlock);
+  key_query = carver.take<float>(kBlock * kBlock);
+}
+
+void gdn_group(const GdnMixArgs& args, int key_head, const GdnProjected& in,
+               const GdnScratch& scratch) {
+  CHECK(args.w.shape.taps >= 1 && args.w.shape.taps <= kMaxTaps);
+  Group(args, key_head, in, scratch).run();
+}
+
+}  // namespace braid::cpu
