@@ -11,8 +11,8 @@ struct CacheType {
   const char* name;
   DType type;
 };
-constexpr std::array<CacheType, 3> kCacheTypes = {
-    {{"f16", DType::F16}, {"bf16", DType::BF16}, {"f32", DType::F32}}};
+constexpr std::array<CacheType, 4> kCacheTypes = {
+    {{"f16", DType::F16}, {"bf16", DType::BF16}, {"f32", DType::F32}, {"q8_0", DType::Q8_0}}};
 
 void add_cache_type(CLI::App& command, const std::string& names, DType& type,
                     const std::string& help) {
@@ -27,7 +27,7 @@ void add_cache_type(CLI::App& command, const std::string& names, DType& type,
             }
           },
           help)
-      ->type_name("f16|bf16|f32");
+      ->type_name("f16|bf16|f32|q8_0");
 }
 
 }  // namespace

@@ -1,81 +1,190 @@
-// Scores and weighted sums over cached keys and values of each type.
+// Attention of many queries over a partial of keys. Keys and values are decoded a strip at a time,
+// and each strip meets all queries while it is in the first cache.
+//
+// The sums of one query: a score is a chain of multiply-adds in each lane along the dimensions and
+// one reduction; an output is a chain along the keys from the partial's first one. Neither knows
+// the other queries.
 #include "device/cpu/kernels/kernels.h"
+#include "device/cpu/kernels/kv_rows.h"
 #include "device/cpu/simd/simd.h"
 
 namespace braid::BRAID_ISA {
 namespace {
 
-template <KvType T>
-struct Stored {
-  using Type = uint16_t;
-};
-template <>
-struct Stored<KvType::kF32> {
-  using Type = float;
+struct Strip {
+  const float* row;
+  int64_t stride;
+  const float* operator[](int t) const { return row + t * stride; }
 };
 
 template <KvType T>
-[[gnu::always_inline]] inline V load_kv(const typename Stored<T>::Type* p, int64_t n) {
-  typename Stored<T>::Type part[kLanes];
-  if (n < kLanes) {
-    for (int i = 0; i < kLanes; ++i) part[i] = i < n ? p[i] : typename Stored<T>::Type{0};
-    p = part;
-  }
-  if constexpr (T == KvType::kF32) return load(p);
-  if constexpr (T == KvType::kF16) return load_f16(p);
-  if constexpr (T == KvType::kBF16) return load_bf16(p);
+void decode_rows(const void* rows, int n, int dim, int padded, float* out) {
+  const char* row = static_cast<const char*>(rows);
+  for (int t = 0; t < n; ++t, row += KvRow<T>::bytes(dim), out += padded)
+    for (int i = 0; i < padded; i += kLanes) store(out + i, KvRow<T>::load(row, i, dim));
 }
 
-template <KvType T>
-void scores(const float* q, const void* keys, int n, int dim, float factor, float* out) {
-  const auto* key = static_cast<const typename Stored<T>::Type*>(keys);
-  for (int t = 0; t < n; ++t, key += dim) {
-    V acc = set1(0.0f);
-    for (int i = 0; i < dim; i += kLanes)
-      acc = fma(load_upto(q + i, dim - i), load_kv<T>(key + i, dim - i), acc);
-    out[t] = sum(acc) * factor;
+void decode_strip(KvType type, const void* rows, int n, int dim, int padded, float* out) {
+  switch (type) {
+    case KvType::kF32:
+      return decode_rows<KvType::kF32>(rows, n, dim, padded, out);
+    case KvType::kF16:
+      return decode_rows<KvType::kF16>(rows, n, dim, padded, out);
+    case KvType::kBF16:
+      return decode_rows<KvType::kBF16>(rows, n, dim, padded, out);
+    case KvType::kQ8_0:
+      return decode_rows<KvType::kQ8_0>(rows, n, dim, padded, out);
   }
 }
 
-template <KvType T>
-void weigh(const float* p, const void* values, int n, int dim, float* acc) {
-  const auto* value = static_cast<const typename Stored<T>::Type*>(values);
-  for (int i = 0; i < dim; i += kLanes) {
-    V a = load_upto(acc + i, dim - i);
-    for (int t = 0; t < n; ++t)
-      a = fma(set1(p[t]), load_kv<T>(value + static_cast<int64_t>(t) * dim + i, dim - i), a);
-    store_upto(acc + i, a, dim - i);
-  }
+// Rows [t, t + n) of the partial as f32. Rows that belong to no query may be decoded too: a page is
+// all there.
+Strip strip_of(const AttentionPartial& a, const void* const* pages, KvType type, int t, int n) {
+  const char* rows = static_cast<const char*>(pages[t / a.page_keys]) +
+                     static_cast<int64_t>(t % a.page_keys) * kv_row_bytes(type, a.dim);
+  if (type == KvType::kF32 && a.dim == a.padded)
+    return {reinterpret_cast<const float*>(rows), a.dim};
+  decode_strip(type, rows, n, a.dim, a.padded, a.strip);
+  return {a.strip, a.padded};
 }
 
-float exp_sum(float* s, int n, float largest_score) {
-  V total = set1(0.0f);
-  float last[kLanes];
+constexpr int kQ = kScoreQueries, kK = kLanes / kScoreQueries;
+
+// Products of kQ queries and kK keys, query by query.
+[[gnu::always_inline]] inline V products(const float* const* q, const Strip& keys, int t, int n) {
+  V acc[kLanes];
+  for (V& a : acc) a = set1(0.0f);
+  const float* k = keys[t];
   for (int i = 0; i < n; i += kLanes) {
-    const V e = exp(sub(load_upto(s + i, n - i), set1(largest_score)));
-    store_upto(s + i, e, n - i);
-    if (n - i >= kLanes) {
-      total = add(total, e);
-    } else {  // the lanes past the end hold e^(0 - largest): leave them out
-      store(last, e);
-      for (int j = n - i; j < kLanes; ++j) last[j] = 0.0f;
-      total = add(total, load(last));
+    V x[kK];
+    for (int j = 0; j < kK; ++j) x[j] = load(k + j * keys.stride + i);
+    for (int m = 0; m < kQ; ++m) {
+      const V y = load(q[m] + i);
+      for (int j = 0; j < kK; ++j) acc[m * kK + j] = fma(y, x[j], acc[m * kK + j]);
     }
   }
+  return sums(acc);
+}
+
+void score(const AttentionPartial& a) {
+  for (int from = 0; from < a.keys; from += kKvStrip) {
+    int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
+    n = (n + kK - 1) / kK * kK;
+    const Strip keys = strip_of(a, a.key_pages, a.key_type, from, n);
+    for (int at = 0; at < a.queries; at += kQ) {
+      const float* q[kQ];  // the last one again where there are fewer
+      for (int m = 0; m < kQ; ++m) q[m] = a.q[at + m < a.queries ? at + m : a.queries - 1];
+      for (int t = 0; t < n; t += kK) {
+        float s[kLanes];
+        store(s, products(q, keys, t, a.padded));
+        for (int m = 0; m < kQ && at + m < a.queries; ++m)
+          __builtin_memcpy(a.weights + static_cast<int64_t>(at + m) * a.weights_stride + from + t,
+                           s + m * kK, sizeof(float) * kK);
+      }
+    }
+  }
+}
+
+// s = e^(s - *top), *top the largest of n; returns the sum. What follows them up to a whole vector
+// is overwritten.
+float exponentials(float* s, int n, float* top) {
+  int end = n;
+  for (; end % kLanes; ++end) s[end] = -1e30f;  // adds e^-87 to a sum of at least 1
+  V most = load(s);
+  for (int i = kLanes; i < end; i += kLanes) most = max(most, load(s + i));
+  *top = largest(most);
+  V total = set1(0.0f);
+  for (int i = 0; i < end; i += kLanes) {
+    const V e = exp(sub(load(s + i), set1(*top)));
+    store(s + i, e);
+    total = add(total, e);
+  }
   return sum(total);
+}
+
+// out[m] += sum over keys [begin, end) of weight value, for Q queries and C vectors of columns.
+template <int Q, int C>
+[[gnu::always_inline]] inline void weigh_tile(const float* weights, int64_t weights_stride,
+                                              const Strip& values, int begin, int end, float* out,
+                                              int64_t out_stride, int column) {
+  V acc[Q][C];
+  for (int m = 0; m < Q; ++m)
+    for (int c = 0; c < C; ++c) acc[m][c] = load(out + m * out_stride + column + c * kLanes);
+  for (int t = begin; t < end; ++t) {
+    V x[C];
+    for (int c = 0; c < C; ++c) x[c] = load(values[t] + column + c * kLanes);
+    for (int m = 0; m < Q; ++m) {
+      const V p = set1(weights[m * weights_stride + t]);
+      for (int c = 0; c < C; ++c) acc[m][c] = fma(p, x[c], acc[m][c]);
+    }
+  }
+  for (int m = 0; m < Q; ++m)
+    for (int c = 0; c < C; ++c) store(out + m * out_stride + column + c * kLanes, acc[m][c]);
+}
+
+template <int Q>
+void weigh_queries(const AttentionPartial& a, int at, const Strip& values, int from, int begin,
+                   int end) {
+  if (begin >= end) return;
+  const float* weights = a.weights + static_cast<int64_t>(at) * a.weights_stride + from;
+  float* out = a.out + static_cast<int64_t>(at) * a.padded;
+  int column = 0;
+  for (; column + kWeighColumns * kLanes <= a.padded; column += kWeighColumns * kLanes)
+    weigh_tile<Q, kWeighColumns>(weights, a.weights_stride, values, begin, end, out, a.padded,
+                                 column);
+  for (; column < a.padded; column += kLanes)
+    weigh_tile<Q, 1>(weights, a.weights_stride, values, begin, end, out, a.padded, column);
+}
+
+void weigh(const AttentionPartial& a) {
+  const auto seen = [&a](int query, int from, int n) {
+    const int left = a.visible[query] - from;
+    return left < 0 ? 0 : left < n ? left : n;
+  };
+  __builtin_memset(a.out, 0, sizeof(float) * static_cast<size_t>(a.queries) * a.padded);
+  for (int from = 0; from < a.keys; from += kKvStrip) {
+    const int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
+    const Strip values = strip_of(a, a.value_pages, a.value_type, from, n);
+    int at = 0;
+    for (; at + kWeighQueries <= a.queries; at += kWeighQueries) {
+      int common = n;  // of the mask's diagonal, each query has the rest alone
+      for (int m = 0; m < kWeighQueries; ++m) {
+        const int own = seen(at + m, from, n);
+        common = own < common ? own : common;
+      }
+      weigh_queries<kWeighQueries>(a, at, values, from, 0, common);
+      for (int m = 0; m < kWeighQueries; ++m)
+        weigh_queries<1>(a, at + m, values, from, common, seen(at + m, from, n));
+    }
+    for (; at < a.queries; ++at) weigh_queries<1>(a, at, values, from, 0, seen(at, from, n));
+  }
+}
+
+void attend(const AttentionPartial& a) {
+  score(a);
+  for (int i = 0; i < a.queries; ++i)
+    a.sum[i] = exponentials(a.weights + static_cast<int64_t>(i) * a.weights_stride, a.visible[i],
+                            &a.top[i]);
+  weigh(a);
+}
+
+void merge(float* o, float old_factor, const float* x, float factor, int n) {
+  for (int i = 0; i < n; i += kLanes)
+    store_upto(
+        o + i,
+        fma(set1(factor), load_upto(x + i, n - i), mul(set1(old_factor), load_upto(o + i, n - i))),
+        n - i);
 }
 
 }  // namespace
 
 void fill_attention(Kernels& k) {
-  constexpr auto index = [](KvType t) { return static_cast<int>(t); };
-  k.scores[index(KvType::kF32)] = scores<KvType::kF32>;
-  k.scores[index(KvType::kF16)] = scores<KvType::kF16>;
-  k.scores[index(KvType::kBF16)] = scores<KvType::kBF16>;
-  k.weigh[index(KvType::kF32)] = weigh<KvType::kF32>;
-  k.weigh[index(KvType::kF16)] = weigh<KvType::kF16>;
-  k.weigh[index(KvType::kBF16)] = weigh<KvType::kBF16>;
-  k.exp_sum = exp_sum;
+  k.attend = attend;
+  k.merge = merge;
+  k.store_kv[static_cast<int>(KvType::kF32)] = store_kv_row<KvType::kF32>;
+  k.store_kv[static_cast<int>(KvType::kF16)] = store_kv_row<KvType::kF16>;
+  k.store_kv[static_cast<int>(KvType::kBF16)] = store_kv_row<KvType::kBF16>;
+  k.store_kv[static_cast<int>(KvType::kQ8_0)] = store_kv_row<KvType::kQ8_0>;
 }
 
 }  // namespace braid::BRAID_ISA

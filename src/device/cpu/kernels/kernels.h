@@ -10,8 +10,32 @@
 
 namespace braid {
 
-enum class KvType { kF32, kF16, kBF16 };
-constexpr int kKvTypes = 3;
+enum class KvType { kF32, kF16, kBF16, kQ8_0 };
+constexpr int kKvTypes = 4;
+
+// Queries are padded with zeros to a multiple of this many floats: whole vectors of any set.
+constexpr int kQueryPad = 16;
+// Keys or values decoded to f32 at a time: 16 of 256 are 16 KiB and stay in the first cache.
+constexpr int kKvStrip = 16;
+
+// Queries of one kv head against a partial of its keys. For query i over the keys that it sees:
+// top[i] is its largest score, sum[i] the sum of e^(score - top), out[i] the sum of
+// e^(score - top) value.
+struct AttentionPartial {
+  int dim, padded;      // of a head; in the queries and the output
+  int keys, page_keys;  // of the partial; of a page
+  KvType key_type, value_type;
+  const void* const* key_pages;
+  const void* const* value_pages;
+  int queries;
+  const float* const* q;  // each [padded], with the factor of the scores in it
+  const int* visible;     // keys that each sees, 1 to `keys`
+  float* strip;           // [kKvStrip, padded]
+  float* weights;  // [queries, weights_stride], a stride of whole vectors that holds the keys
+  int weights_stride;
+  float *top, *sum;  // [queries]
+  float* out;        // [queries, padded]
+};
 
 struct Kernels {
   const char* isa;
@@ -42,12 +66,11 @@ struct Kernels {
   void (*state_fold)(const float* state, int dk, int dv, float decay, const float* const* k,
                      const float* const* u, const float* coefficient, int count, float* next);
 
-  // Attention over `n` keys or values that lie in a row, of the type that indexes the array.
-  void (*scores[kKvTypes])(const float* q, const void* keys, int n, int dim, float factor,
-                           float* out);
-  float (*exp_sum)(float* s, int n, float largest);  // s = e^(s - largest); the sum
-  void (*weigh[kKvTypes])(const float* p, const void* values, int n, int dim,
-                          float* acc);  // acc += p V
+  // Attention.
+  void (*attend)(const AttentionPartial&);
+  void (*merge)(float* o, float old_factor, const float* x, float factor,
+                int n);                                            // o = old_factor o + factor x
+  void (*store_kv[kKvTypes])(const float* x, int dim, void* row);  // rounds a row of the cache
 };
 
 // Every instruction set fills the whole table; cpu_device.cpp picks one.

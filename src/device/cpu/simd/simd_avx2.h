@@ -9,6 +9,8 @@ namespace {
 
 constexpr int kLanes = 8;
 constexpr int kTileW = 4, kTileX = 2;  // 8 accumulators and 6 operands of 16 registers
+constexpr int kScoreQueries = 2;       // times 4 keys
+constexpr int kWeighQueries = 4, kWeighColumns = 2;
 
 struct V {
   __m256 v;
@@ -46,6 +48,48 @@ struct V {
 [[gnu::always_inline]] inline V load_bf16(const uint16_t* p) {
   const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16))};
+}
+[[gnu::always_inline]] inline void store_f16(uint16_t* p, V a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.v, 0));
+}
+[[gnu::always_inline]] inline void store_bf16(uint16_t* p, V a) {  // to nearest, ties to even
+  const __m256i bits = _mm256_castps_si256(a.v);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 22));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q));
+  const __m256i kept = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+  _mm_storeu_si128(
+      reinterpret_cast<__m128i*>(p),
+      _mm_packus_epi32(_mm256_castsi256_si128(kept), _mm256_extracti128_si256(kept, 1)));
+}
+[[gnu::always_inline]] inline V load_i8(const int8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))};
+}
+[[gnu::always_inline]] inline void store_i8(int8_t* p, V a) {  // to nearest, within +-127
+  const __m256i n = _mm256_cvtps_epi32(a.v);
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(n), _mm256_extracti128_si256(n, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+}
+[[gnu::always_inline]] inline float f16_value(uint16_t bits) { return _cvtsh_ss(bits); }
+[[gnu::always_inline]] inline uint16_t f16_bits(float x) {
+  return static_cast<uint16_t>(_cvtss_sh(x, 0));
+}
+
+// Lane i is the sum of a[i]: its halves are added, then the quarters, and so on, two vectors at a
+// time.
+[[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
+  __m256 b[4], c[2];
+  for (int i = 0; i < 4; ++i)
+    b[i] = _mm256_add_ps(_mm256_permute2f128_ps(a[i].v, a[i + 4].v, 0x20),
+                         _mm256_permute2f128_ps(a[i].v, a[i + 4].v, 0x31));
+  for (int i = 0; i < 2; ++i)
+    c[i] = _mm256_add_ps(_mm256_shuffle_ps(b[i], b[i + 2], 0x44),
+                         _mm256_shuffle_ps(b[i], b[i + 2], 0xee));
+  const __m256 d =
+      _mm256_add_ps(_mm256_shuffle_ps(c[0], c[1], 0x88), _mm256_shuffle_ps(c[0], c[1], 0xdd));
+  return {_mm256_permute_ps(d, 0xd8)};  // each half is in the order 0 2 1 3
 }
 
 }  // namespace

@@ -9,6 +9,8 @@ namespace {
 
 constexpr int kLanes = 16;
 constexpr int kTileW = 4, kTileX = 4;  // 16 accumulators and 8 operands of 32 registers
+constexpr int kScoreQueries = 4;       // times 4 keys
+constexpr int kWeighQueries = 4, kWeighColumns = 4;
 
 struct V {
   __m512 v;
@@ -35,6 +37,50 @@ struct V {
 [[gnu::always_inline]] inline V load_bf16(const uint16_t* p) {
   const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
+}
+[[gnu::always_inline]] inline void store_f16(uint16_t* p, V a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a.v, 0));
+}
+[[gnu::always_inline]] inline void store_bf16(uint16_t* p, V a) {  // to nearest, ties to even
+  const __m512i bits = _mm512_castps_si512(a.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(1 << 22));
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i kept = _mm512_mask_blend_epi32(nan, rounded, quiet);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16)));
+}
+[[gnu::always_inline]] inline V load_i8(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
+}
+[[gnu::always_inline]] inline void store_i8(int8_t* p, V a) {  // to nearest, within +-127
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+[[gnu::always_inline]] inline float f16_value(uint16_t bits) { return _cvtsh_ss(bits); }
+[[gnu::always_inline]] inline uint16_t f16_bits(float x) {
+  return static_cast<uint16_t>(_cvtss_sh(x, 0));
+}
+
+// Lane i is the sum of a[i]: its halves are added, then the quarters, and so on, two vectors at a
+// time.
+[[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
+  __m512 b[8], c[4], d[2];
+  for (int i = 0; i < 8; ++i)
+    b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[i].v, a[i + 8].v, 0x44),
+                         _mm512_shuffle_f32x4(a[i].v, a[i + 8].v, 0xee));
+  for (int i = 0; i < 4; ++i)
+    c[i] = _mm512_add_ps(_mm512_shuffle_f32x4(b[i], b[i + 4], 0x88),
+                         _mm512_shuffle_f32x4(b[i], b[i + 4], 0xdd));
+  for (int i = 0; i < 2; ++i)
+    d[i] = _mm512_add_ps(_mm512_shuffle_ps(c[i], c[i + 2], 0x44),
+                         _mm512_shuffle_ps(c[i], c[i + 2], 0xee));
+  const __m512 e =
+      _mm512_add_ps(_mm512_shuffle_ps(d[0], d[1], 0x88), _mm512_shuffle_ps(d[0], d[1], 0xdd));
+  // Four lanes each of a[0..3], a[8..11], a[4..7], a[12..15], in the order 0 2 1 3.
+  const __m512i order = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
+  return {_mm512_permutexvar_ps(order, e)};
 }
 
 }  // namespace

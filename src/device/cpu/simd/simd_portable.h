@@ -9,6 +9,8 @@ namespace {
 
 constexpr int kLanes = 4;
 constexpr int kTileW = 4, kTileX = 2;
+constexpr int kScoreQueries = 2;  // times 2 keys
+constexpr int kWeighQueries = 2, kWeighColumns = 2;
 
 struct V {
   float v[kLanes];
@@ -85,6 +87,49 @@ template <class F>
 }
 [[gnu::always_inline]] inline V load_bf16(const uint16_t* p) {
   return lanes([=](int i) { return bits_to_float(static_cast<uint32_t>(p[i]) << 16); });
+}
+[[gnu::always_inline]] inline uint32_t float_to_bits(float f) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+[[gnu::always_inline]] inline float f16_value(uint16_t bits) {
+  uint16_t part[kLanes] = {bits};
+  return load_f16(part).v[0];
+}
+[[gnu::always_inline]] inline uint16_t f16_bits(float x) {  // to nearest, ties to even
+  const uint32_t bits = float_to_bits(x), sign = (bits >> 16) & 0x8000u, rest = bits & 0x7fffffffu;
+  uint32_t value = 0x7c00u;
+  if (rest > 0x7f800000u)
+    value = 0x7e00u | (rest >> 13 & 0x3ffu);
+  else if (rest < 0x38800000u)  // below 2^-14: adding 0.5 rounds to multiples of 2^-24
+    value = float_to_bits(bits_to_float(rest) + 0.5f) - 0x3f000000u;
+  else if (rest < 0x477ff000u)  // below 65520, which rounds to infinity
+    value = (rest - (112u << 23) + 0xfffu + (rest >> 13 & 1u)) >> 13;
+  return static_cast<uint16_t>(sign | value);
+}
+[[gnu::always_inline]] inline void store_f16(uint16_t* p, V a) {
+  for (int i = 0; i < kLanes; ++i) p[i] = f16_bits(a.v[i]);
+}
+[[gnu::always_inline]] inline void store_bf16(uint16_t* p, V a) {  // to nearest, ties to even
+  for (int i = 0; i < kLanes; ++i) {
+    const uint32_t bits = float_to_bits(a.v[i]);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    p[i] =
+        static_cast<uint16_t>((nan ? bits | 1u << 22 : bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+  }
+}
+[[gnu::always_inline]] inline V load_i8(const int8_t* p) {
+  return lanes([=](int i) { return static_cast<float>(p[i]); });
+}
+[[gnu::always_inline]] inline void store_i8(int8_t* p, V a) {  // to nearest, within +-127
+  const V n = round(max(min(a, set1(127.0f)), set1(-127.0f)));
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<int8_t>(n.v[i]);
+}
+
+// Lane i is the sum of a[i].
+[[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
+  return lanes([&](int i) { return sum(a[i]); });
 }
 
 }  // namespace
