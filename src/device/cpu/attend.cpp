@@ -230,6 +230,10 @@ class Attender {
     a.value_type = kv_type(args_.kv.value_type);
     a.key_pages = key_pages;
     a.value_pages = value_pages;
+    const bool more = partial + 1 < tile.partials();
+    a.next_key =
+        more ? args_.kv.key(args_.batch.page(tile.segment, from + kPartial), tile.kv_head, 0)
+             : nullptr;
     a.queries = n;
     a.q = own_.q;
     a.visible = own_.visible;

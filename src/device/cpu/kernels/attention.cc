@@ -37,13 +37,35 @@ void decode_strip(KvType type, const void* rows, int n, int dim, int padded, flo
   }
 }
 
+// Asks for the rows that come next, a few lines with each tile of the present ones: memory works
+// while the tiles are computed, and neither waits for the other.
+class Ahead {
+ public:
+  Ahead(const void* rows, int64_t bytes, int tiles)
+      : at_(static_cast<const char*>(rows)),
+        end_(rows ? at_ + bytes : at_),
+        step_((bytes + int64_t{kLine} * tiles - 1) / (int64_t{kLine} * tiles) * kLine) {}
+  [[gnu::always_inline]] void tile() {
+    const char* to = end_ - at_ < step_ ? end_ : at_ + step_;
+    for (; at_ < to; at_ += kLine) __builtin_prefetch(at_, 0, 2);
+  }
+
+ private:
+  static constexpr int kLine = 64;
+  const char *at_, *end_;
+  int64_t step_;
+};
+
+const void* rows_at(const AttentionPartial& a, const void* const* pages, KvType type, int t) {
+  return static_cast<const char*>(pages[t / a.page_keys]) +
+         static_cast<int64_t>(t % a.page_keys) * kv_row_bytes(type, a.dim);
+}
+
 // Rows [t, t + n) of the partial as f32. Rows that belong to no query may be decoded too: a page is
 // all there.
 Strip strip_of(const AttentionPartial& a, const void* const* pages, KvType type, int t, int n) {
-  const char* rows = static_cast<const char*>(pages[t / a.page_keys]) +
-                     static_cast<int64_t>(t % a.page_keys) * kv_row_bytes(type, a.dim);
-  if (type == KvType::kF32 && a.dim == a.padded)
-    return {reinterpret_cast<const float*>(rows), a.dim};
+  const void* rows = rows_at(a, pages, type, t);
+  if (type == KvType::kF32 && a.dim == a.padded) return {static_cast<const float*>(rows), a.dim};
   decode_strip(type, rows, n, a.dim, a.padded, a.strip);
   return {a.strip, a.padded};
 }
@@ -71,10 +93,15 @@ void score(const AttentionPartial& a) {
     int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     n = (n + kK - 1) / kK * kK;
     const Strip keys = strip_of(a, a.key_pages, a.key_type, from, n);
+    const bool last = from + kKvStrip >= a.keys;
+    const KvType next_type = last ? a.value_type : a.key_type;
+    Ahead ahead(last ? a.value_pages[0] : rows_at(a, a.key_pages, a.key_type, from + kKvStrip),
+                kKvStrip * kv_row_bytes(next_type, a.dim), (a.queries + kQ - 1) / kQ * (n / kK));
     for (int at = 0; at < a.queries; at += kQ) {
       const float* q[kQ];  // the last one again where there are fewer
       for (int m = 0; m < kQ; ++m) q[m] = a.q[at + m < a.queries ? at + m : a.queries - 1];
       for (int t = 0; t < n; t += kK) {
+        ahead.tile();
         float s[kLanes];
         store(s, products(q, keys, t, a.padded));
         for (int m = 0; m < kQ && at + m < a.queries; ++m)
@@ -145,8 +172,13 @@ void weigh(const AttentionPartial& a) {
   for (int from = 0; from < a.keys; from += kKvStrip) {
     const int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     const Strip values = strip_of(a, a.value_pages, a.value_type, from, n);
+    const bool last = from + kKvStrip >= a.keys;
+    const KvType next_type = last ? a.key_type : a.value_type;
+    Ahead ahead(last ? a.next_key : rows_at(a, a.value_pages, a.value_type, from + kKvStrip),
+                kKvStrip * kv_row_bytes(next_type, a.dim), a.queries);
     int at = 0;
     for (; at + kWeighQueries <= a.queries; at += kWeighQueries) {
+      for (int m = 0; m < kWeighQueries; ++m) ahead.tile();
       int common = n;  // of the mask's diagonal, each query has the rest alone
       for (int m = 0; m < kWeighQueries; ++m) {
         const int own = seen(at + m, from, n);
@@ -156,7 +188,10 @@ void weigh(const AttentionPartial& a) {
       for (int m = 0; m < kWeighQueries; ++m)
         weigh_queries<1>(a, at + m, values, from, common, seen(at + m, from, n));
     }
-    for (; at < a.queries; ++at) weigh_queries<1>(a, at, values, from, 0, seen(at, from, n));
+    for (; at < a.queries; ++at) {
+      ahead.tile();
+      weigh_queries<1>(a, at, values, from, 0, seen(at, from, n));
+    }
   }
 }
 

@@ -27,6 +27,7 @@ struct AttentionPartial {
   KvType key_type, value_type;
   const void* const* key_pages;
   const void* const* value_pages;
+  const void* next_key;  // what will be read after this, or null
   int queries;
   const float* const* q;  // each [padded], with the factor of the scores in it
   const int* visible;     // keys that each sees, 1 to `keys`
