@@ -89,15 +89,22 @@ class Bench {
     const auto at = reinterpret_cast<uintptr_t>(memory_.data());
     std::byte* base = memory_.data() + (64 - at % 64) % 64;
     cpu::Carver first(base);
-    const cpu::AttendWorkspace workspace(args, threads, first);
+    cpu::AttendWorkspace workspace(args, threads, first);
+    workspace.key_length = 2 * std::sqrt(static_cast<float>(shape_.dim));
     std::mt19937 random(2);
-    std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(shape_.dim)));
-    for (size_t i = 0; i < o.size(); ++i) workspace.q[i] = normal(random);
+    std::normal_distribution<float> normal;
+    std::vector<float> query(static_cast<size_t>(shape_.dim));
+    for (int64_t i = 0; i < int64_t{rows} * shape_.heads; ++i) {
+      for (float& v : query) v = normal(random);
+      workspace.put_query(args, kernels_, i / shape_.heads, static_cast<int>(i % shape_.heads),
+                          query.data());
+    }
     std::fill_n(workspace.gate, o.size(), 0.5f);
 
     const Team::Work work = [&](int, int thread) {
       cpu::Carver carver(base);
-      const cpu::AttendWorkspace shared(args, threads, carver);
+      cpu::AttendWorkspace shared(args, threads, carver);
+      shared.key_length = workspace.key_length;
       cpu::AttendWorkspace::Scratch own;
       for (int t = 0; t <= thread; ++t) own = cpu::AttendWorkspace::Scratch(args, carver);
       cpu::attend(args, kernels_, shared, own, Share{0, thread, threads, base, nullptr});

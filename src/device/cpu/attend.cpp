@@ -17,6 +17,9 @@ constexpr int kTileQueries = 64;
 constexpr int kTilesPerThread = 4;
 constexpr size_t kSplitBytes = size_t{64} << 20;
 
+// Makes words of keys; 1% for the rounding of the cache.
+float key_factor(float key_length) { return 32767.0f / (1.01f * key_length); }
+
 int tile_queries(const AttentionShape& s) { return std::max(kTileQueries, s.heads / s.kv_heads); }
 
 // Rows [row, row + rows) of a segment times heads [head, head + heads) of one kv head.
@@ -146,6 +149,7 @@ AttendWorkspace::AttendWorkspace(const AttnMixArgs& args, int threads, Carver& s
   const auto rows = static_cast<size_t>(args.x.rows), heads = static_cast<size_t>(s.heads),
              padded = static_cast<size_t>(query_floats(s));
   q = shared.take<float>(rows * heads * padded);
+  query_unit = shared.take<float>(rows * heads);
   gate = shared.take<float>(rows * heads * static_cast<size_t>(s.head_dim));
   max_partials =
       std::max<int64_t>(1, (int64_t{args.batch.max_pages} + kPartialPages - 1) / kPartialPages);
@@ -165,15 +169,31 @@ AttendWorkspace::Scratch::Scratch(const AttnMixArgs& args, Carver& own) {
   const AttentionShape& s = args.w.shape;
   const auto queries = static_cast<size_t>(tile_queries(s)),
              padded = static_cast<size_t>(query_floats(s));
-  q = own.take<const float*>(queries);
+  q = own.take<const void*>(queries);
+  query_unit = own.take<float>(queries);
   visible = own.take<int>(queries);
   top = own.take<float>(queries);
   sum = own.take<float>(queries);
   largest = own.take<float>(queries);
   total = own.take<float>(queries);
-  strip = own.take<float>(kKvStrip * padded);
+  strip = own.take<float>(std::max(kKvStrip, kPageTokens / 2) * padded);
+  units = own.take<float>(kPageTokens);
+  page_weights = own.take<int16_t>(queries * kPageTokens);
+  page_units = own.take<float>(queries);
   weights = own.take<float>(queries * kPartial);
   out = own.take<float>(queries * padded);
+}
+
+void AttendWorkspace::put_query(const AttnMixArgs& args, const Kernels& kernels, int64_t row,
+                                int head, const float* x) const {
+  const AttentionShape& s = args.w.shape;
+  const int padded = query_floats(s);
+  const int64_t at = row * s.heads + head;
+  float* to = q + at * padded;
+  kernels.scale_to(x, 1.0f / std::sqrt(static_cast<float>(s.head_dim)), s.head_dim, to);
+  std::fill(to + s.head_dim, to + padded, 0.0f);
+  if (kv_type(args.kv.key_type) != KvType::kF32)
+    query_unit[at] = kernels.pack_query(to, padded, to) / key_factor(key_length);
 }
 
 void AttendWorkspace::clear() const {
@@ -210,7 +230,9 @@ class Attender {
     int n = 0;
     for (int r = first; r < tile.rows; ++r)
       for (int h = 0; h < tile.heads; ++h, ++n) {
-        own_.q[n] = ws_.q + ((tile.row + r) * s_.heads + tile.head + h) * padded_;
+        const int64_t at = (tile.row + r) * s_.heads + tile.head + h;
+        own_.q[n] = ws_.q + at * padded_;
+        own_.query_unit[n] = ws_.query_unit[at];
         own_.visible[n] =
             static_cast<int>(std::min<int64_t>(tile.position + r + 1 - from, kPartial));
       }
@@ -236,8 +258,13 @@ class Attender {
              : nullptr;
     a.queries = n;
     a.q = own_.q;
+    a.query_unit = own_.query_unit;
+    a.key_factor = key_factor(ws_.key_length);
     a.visible = own_.visible;
     a.strip = own_.strip;
+    a.units = own_.units;
+    a.page_weights = own_.page_weights;
+    a.page_units = own_.page_units;
     a.weights = own_.weights;
     a.weights_stride = kPartial;
     a.top = own_.top;

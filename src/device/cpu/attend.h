@@ -26,22 +26,30 @@ class AttendWorkspace {
   struct Scratch {
     Scratch() = default;
     Scratch(const AttnMixArgs& args, Carver& own);
-    const float** q = nullptr;  // [queries of a tile], like these:
+    const void** q = nullptr;  // [queries of a tile], like these:
+    float* query_unit = nullptr;
     int* visible = nullptr;
     float *top = nullptr, *sum = nullptr, *largest = nullptr, *total = nullptr;
-    float* strip = nullptr;    // [kKvStrip, query_floats]
+    void* strip = nullptr;
+    float *units = nullptr, *page_units = nullptr;
+    int16_t* page_weights = nullptr;
     float* weights = nullptr;  // [queries, kPartial]
     float* out = nullptr;      // [queries, query_floats]
   };
 
   // Before the phase that attends, by one thread.
   void clear() const;
+  // Leaves a query, normed and rotated, of head_dim numbers.
+  void put_query(const AttnMixArgs& args, const Kernels& kernels, int64_t row, int head,
+                 const float* x) const;
 
-  float* q;     // [R, heads, query_floats]: what the projections leave here
-  float* gate;  // [R, heads, head_dim]
+  float* gate;       // [R, heads, head_dim], of the projections
+  float key_length;  // no key is longer
 
  private:
   friend class Attender;
+  float* q;                          // [R, heads, query_floats]: floats, or words in their place
+  float* query_unit;                 // [R, heads]
   int64_t split_rows;                // rows of a step whose partials may be items of their own
   int64_t max_partials;              // of a row
   size_t lists;                      // (row, head) of those rows

@@ -8,12 +8,20 @@
 namespace braid::cpu {
 namespace {
 
+// A normed key is at most as long as the root of its dimensions times the largest weight.
+float longest_key(const AttnMixArgs& args) {
+  float most = 0;
+  for (float w : impl<Attention>(args.w).k_norm) most = std::max(most, std::fabs(w));
+  return most * std::sqrt(static_cast<float>(args.w.shape.head_dim));
+}
+
 struct Workspace {
   Workspace(const AttnMixArgs& args, int threads, int thread, std::byte* base)
       : carver(base),
         normed(args.x.rows, args.x.cols, threads, carver),
         shared(args, threads, carver) {
     const AttentionShape& s = args.w.shape;
+    if (base) shared.key_length = longest_key(args);
     const auto rows = static_cast<size_t>(args.x.rows), dim = static_cast<size_t>(s.head_dim);
     for (int t = 0; t <= thread; ++t) {
       in = carver.take<const float*>(rows);
@@ -105,17 +113,14 @@ class Mixer {
   }
 
   void query_head(int head) {
-    const int dim = s_.head_dim, padded = query_floats(s_);
-    const float factor = 1.0f / std::sqrt(static_cast<float>(dim));
+    const int dim = s_.head_dim;
     project_rows(w_.qg, int64_t{head} * 2 * dim, 2 * dim);
     for (int64_t r = 0; r < args_.batch.counts->rows; ++r) {
-      const float* raw = ws_.head + r * 2 * dim;
-      float* q = ws_.shared.q + (r * s_.heads + head) * padded;
-      k_.rms_norm(raw, w_.q_norm.data(), s_.eps, dim, q);
+      float* q = ws_.head + r * 2 * dim;
+      k_.rms_norm(q, w_.q_norm.data(), s_.eps, dim, q);
       rotate(q, r);
-      k_.scale_to(q, factor, dim, q);
-      std::fill(q + dim, q + padded, 0.0f);
-      std::copy_n(raw + dim, dim, ws_.shared.gate + (r * s_.heads + head) * dim);
+      ws_.shared.put_query(args_, k_, r, head, q);
+      std::copy_n(q + dim, dim, ws_.shared.gate + (r * s_.heads + head) * dim);
     }
   }
 

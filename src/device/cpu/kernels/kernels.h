@@ -13,9 +13,9 @@ namespace braid {
 enum class KvType { kF32, kF16, kBF16, kQ8_0 };
 constexpr int kKvTypes = 4;
 
-// Queries are padded with zeros to a multiple of this many floats: whole vectors of any set.
-constexpr int kQueryPad = 16;
-// Keys or values decoded to f32 at a time: 16 of 256 are 16 KiB and stay in the first cache.
+// Queries are padded with zeros to a multiple of this many numbers: whole vectors of any set.
+constexpr int kQueryPad = 32;
+// Keys, and values of an f32 cache, that are made ready at a time: they stay in the first cache.
 constexpr int kKvStrip = 16;
 
 // Queries of one kv head against a partial of its keys. For query i over the keys that it sees:
@@ -28,14 +28,21 @@ struct AttentionPartial {
   const void* const* key_pages;
   const void* const* value_pages;
   const void* next_key;  // what will be read after this, or null
+  // Queries with the factor of the scores in them: floats for f32 keys, else words of pack_query.
   int queries;
-  const float* const* q;  // each [padded], with the factor of the scores in it
-  const int* visible;     // keys that each sees, 1 to `keys`
-  float* strip;           // [kKvStrip, padded]
-  float* weights;  // [queries, weights_stride], a stride of whole vectors that holds the keys
+  const void* const* q;
+  const float* query_unit;  // of words: what their product with a key's is worth
+  float key_factor;         // makes words of keys
+  const int* visible;       // keys that each sees, 1 to `keys`
+  float* weights;           // [queries, weights_stride], a stride of whole vectors
   int weights_stride;
   float *top, *sum;  // [queries]
   float* out;        // [queries, padded]
+  // Scratch.
+  void* strip;            // the larger of [kKvStrip, padded] floats and [page_keys, padded] words
+  float* units;           // [page_keys]
+  int16_t* page_weights;  // [queries, page_keys]
+  float* page_units;      // [queries]
 };
 
 struct Kernels {
@@ -69,6 +76,8 @@ struct Kernels {
 
   // Attention.
   void (*attend)(const AttentionPartial&);
+  // x as words; returns what a unit of them is worth. `out` may be x.
+  float (*pack_query)(const float* x, int n, void* out);
   void (*merge)(float* o, float old_factor, const float* x, float factor,
                 int n);                                            // o = old_factor o + factor x
   void (*store_kv[kKvTypes])(const float* x, int dim, void* row);  // rounds a row of the cache

@@ -29,9 +29,15 @@ struct PlainKvRow {
   [[gnu::always_inline]] static V load(const char* row, int64_t i, int64_t dim) {
     const Type* p = reinterpret_cast<const Type*>(row) + i;
     if (dim - i >= kLanes) return Load(p);
+    if (dim <= i) return set1(0.0f);
     Type part[kLanes] = {};
     for (int j = 0; j < dim - i; ++j) part[j] = p[j];
     return Load(part);
+  }
+  static float largest(const char* row, int64_t dim) {  // of the absolute values
+    V most = set1(0.0f);
+    for (int64_t i = 0; i < dim; i += kLanes) most = max(most, abs(load(row, i, dim)));
+    return BRAID_ISA::largest(most);
   }
   static void store(const float* x, int64_t dim, char* row) {
     Type* p = reinterpret_cast<Type*>(row);
@@ -65,14 +71,23 @@ struct KvRow<KvType::kQ8_0> {
     return mul(load_i8(reinterpret_cast<const int8_t*>(block + 2 + i % kQ8Block)),
                set1(f16_value(scale)));
   }
+  static float largest(const char* row, int64_t dim) {  // or more
+    uint16_t most = 0;
+    for (int64_t i = 0; i < dim; i += kQ8Block, row += kQ8Bytes) {
+      uint16_t scale;
+      __builtin_memcpy(&scale, row, sizeof scale);
+      scale &= 0x7fff;  // without their sign f16 numbers are in the order of their bits
+      most = scale > most ? scale : most;
+    }
+    return 127.0f * f16_value(most);
+  }
   static void store(const float* x, int64_t dim, char* row) {
     for (; dim > 0; dim -= kQ8Block, x += kQ8Block, row += kQ8Bytes) {
       V most = set1(0.0f);
       for (int i = 0; i < kQ8Block; i += kLanes) {
-        const V v = BRAID_ISA::load(x + i);
-        most = max(most, max(v, sub(set1(0.0f), v)));
+        most = max(most, abs(BRAID_ISA::load(x + i)));
       }
-      const float scale = largest(most) / 127.0f;
+      const float scale = BRAID_ISA::largest(most) / 127.0f;
       const V inverse = set1(scale > 0.0f ? 1.0f / scale : 0.0f);
       const uint16_t bits = f16_bits(scale);
       __builtin_memcpy(row, &bits, sizeof bits);

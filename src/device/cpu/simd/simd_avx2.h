@@ -80,16 +80,62 @@ struct V {
 // Lane i is the sum of a[i]: its halves are added, then the quarters, and so on, two vectors at a
 // time.
 [[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
-  __m256 b[4], c[2];
+  __m256 b[4];
   for (int i = 0; i < 4; ++i)
     b[i] = _mm256_add_ps(_mm256_permute2f128_ps(a[i].v, a[i + 4].v, 0x20),
                          _mm256_permute2f128_ps(a[i].v, a[i + 4].v, 0x31));
-  for (int i = 0; i < 2; ++i)
-    c[i] = _mm256_add_ps(_mm256_shuffle_ps(b[i], b[i + 2], 0x44),
-                         _mm256_shuffle_ps(b[i], b[i + 2], 0xee));
-  const __m256 d =
-      _mm256_add_ps(_mm256_shuffle_ps(c[0], c[1], 0x88), _mm256_shuffle_ps(c[0], c[1], 0xdd));
-  return {_mm256_permute_ps(d, 0xd8)};  // each half is in the order 0 2 1 3
+  const __m256 c0 = _mm256_add_ps(_mm256_unpacklo_ps(b[0], b[1]), _mm256_unpackhi_ps(b[0], b[1]));
+  const __m256 c1 = _mm256_add_ps(_mm256_unpacklo_ps(b[2], b[3]), _mm256_unpackhi_ps(b[2], b[3]));
+  return {_mm256_add_ps(_mm256_shuffle_ps(c0, c1, 0x44), _mm256_shuffle_ps(c0, c1, 0xee))};
+}
+
+// Integers: kLanes sums of 32 bits, and twice as many words of 16.
+struct I {
+  __m256i v;
+};
+struct W {
+  __m256i v;
+};
+[[gnu::always_inline]] inline V abs(V a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+[[gnu::always_inline]] inline I zeros() { return {_mm256_setzero_si256()}; }
+[[gnu::always_inline]] inline V to_floats(I a) { return {_mm256_cvtepi32_ps(a.v)}; }
+[[gnu::always_inline]] inline W load_words(const int16_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+[[gnu::always_inline]] inline W same_pair(const int16_t* p) {  // in every lane
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return {_mm256_set1_epi32(pair)};
+}
+// Each lane's two products of words are added to its sum.
+[[gnu::always_inline]] inline I dot(I sum, W a, W b) {
+  return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(a.v, b.v))};
+}
+// Rounded to words, which saturate: in an order that is the same every time, in the order of the
+// lanes, and lane by lane a word of each.
+[[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm256_packs_epi32(_mm256_cvtps_epi32(a.v), _mm256_cvtps_epi32(b.v)));
+}
+[[gnu::always_inline]] inline void store_words_in_order(int16_t* p, V a, V b) {
+  const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.v), _mm256_cvtps_epi32(b.v));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V b) {
+  const __m256i high = _mm256_slli_epi32(_mm256_cvtps_epi32(b.v), 16);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm256_blend_epi16(_mm256_cvtps_epi32(a.v), high, 0xaa));
+}
+[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
+  __m256i b[4];
+  for (int i = 0; i < 4; ++i)
+    b[i] = _mm256_add_epi32(_mm256_permute2x128_si256(a[i].v, a[i + 4].v, 0x20),
+                            _mm256_permute2x128_si256(a[i].v, a[i + 4].v, 0x31));
+  const __m256i c0 =
+      _mm256_add_epi32(_mm256_unpacklo_epi32(b[0], b[1]), _mm256_unpackhi_epi32(b[0], b[1]));
+  const __m256i c1 =
+      _mm256_add_epi32(_mm256_unpacklo_epi32(b[2], b[3]), _mm256_unpackhi_epi32(b[2], b[3]));
+  return {_mm256_add_epi32(_mm256_unpacklo_epi64(c0, c1), _mm256_unpackhi_epi64(c0, c1))};
 }
 
 }  // namespace

@@ -66,21 +66,73 @@ struct V {
 // Lane i is the sum of a[i]: its halves are added, then the quarters, and so on, two vectors at a
 // time.
 [[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
-  __m512 b[8], c[4], d[2];
-  for (int i = 0; i < 8; ++i)
-    b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[i].v, a[i + 8].v, 0x44),
-                         _mm512_shuffle_f32x4(a[i].v, a[i + 8].v, 0xee));
+  __m512 b[8], c[4];
+  for (int i = 0; i < 8; ++i) {
+    const __m512 x = a[i + i / 4 * 4].v, y = a[i + i / 4 * 4 + 4].v;
+    b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x44), _mm512_shuffle_f32x4(x, y, 0xee));
+  }
   for (int i = 0; i < 4; ++i)
     c[i] = _mm512_add_ps(_mm512_shuffle_f32x4(b[i], b[i + 4], 0x88),
                          _mm512_shuffle_f32x4(b[i], b[i + 4], 0xdd));
-  for (int i = 0; i < 2; ++i)
-    d[i] = _mm512_add_ps(_mm512_shuffle_ps(c[i], c[i + 2], 0x44),
-                         _mm512_shuffle_ps(c[i], c[i + 2], 0xee));
-  const __m512 e =
-      _mm512_add_ps(_mm512_shuffle_ps(d[0], d[1], 0x88), _mm512_shuffle_ps(d[0], d[1], 0xdd));
-  // Four lanes each of a[0..3], a[8..11], a[4..7], a[12..15], in the order 0 2 1 3.
-  const __m512i order = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
-  return {_mm512_permutexvar_ps(order, e)};
+  // Each quarter of c[i] holds what is left of a[i], a[i + 4], a[i + 8] or a[i + 12].
+  const __m512 d0 = _mm512_add_ps(_mm512_unpacklo_ps(c[0], c[1]), _mm512_unpackhi_ps(c[0], c[1]));
+  const __m512 d1 = _mm512_add_ps(_mm512_unpacklo_ps(c[2], c[3]), _mm512_unpackhi_ps(c[2], c[3]));
+  return {_mm512_add_ps(_mm512_shuffle_ps(d0, d1, 0x44), _mm512_shuffle_ps(d0, d1, 0xee))};
+}
+
+// Integers: kLanes sums of 32 bits, and twice as many words of 16.
+struct I {
+  __m512i v;
+};
+struct W {
+  __m512i v;
+};
+[[gnu::always_inline]] inline V abs(V a) { return {_mm512_abs_ps(a.v)}; }
+[[gnu::always_inline]] inline I zeros() { return {_mm512_setzero_si512()}; }
+[[gnu::always_inline]] inline V to_floats(I a) { return {_mm512_cvtepi32_ps(a.v)}; }
+[[gnu::always_inline]] inline W load_words(const int16_t* p) { return {_mm512_loadu_si512(p)}; }
+[[gnu::always_inline]] inline W same_pair(const int16_t* p) {  // in every lane
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return {_mm512_set1_epi32(pair)};
+}
+// Each lane's two products of words are added to its sum.
+[[gnu::always_inline]] inline I dot(I sum, W a, W b) {
+#ifdef __AVX512VNNI__
+  return {_mm512_dpwssd_epi32(sum.v, a.v, b.v)};
+#else
+  return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(a.v, b.v))};
+#endif
+}
+// Rounded to words, which saturate: in an order that is the same every time, in the order of the
+// lanes, and lane by lane a word of each.
+[[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
+  _mm512_storeu_si512(p, _mm512_packs_epi32(_mm512_cvtps_epi32(a.v), _mm512_cvtps_epi32(b.v)));
+}
+[[gnu::always_inline]] inline void store_words_in_order(int16_t* p, V a, V b) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a.v)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + kLanes),
+                      _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(b.v)));
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V b) {
+  const __m512i high = _mm512_slli_epi32(_mm512_cvtps_epi32(b.v), 16);
+  _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_cvtps_epi32(a.v), high));
+}
+[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
+  __m512i b[8], c[4];
+  for (int i = 0; i < 8; ++i) {
+    const __m512i x = a[i + i / 4 * 4].v, y = a[i + i / 4 * 4 + 4].v;
+    b[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(x, y, 0x44), _mm512_shuffle_i32x4(x, y, 0xee));
+  }
+  for (int i = 0; i < 4; ++i)
+    c[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(b[i], b[i + 4], 0x88),
+                            _mm512_shuffle_i32x4(b[i], b[i + 4], 0xdd));
+  const __m512i d0 =
+      _mm512_add_epi32(_mm512_unpacklo_epi32(c[0], c[1]), _mm512_unpackhi_epi32(c[0], c[1]));
+  const __m512i d1 =
+      _mm512_add_epi32(_mm512_unpacklo_epi32(c[2], c[3]), _mm512_unpackhi_epi32(c[2], c[3]));
+  return {_mm512_add_epi32(_mm512_unpacklo_epi64(d0, d1), _mm512_unpackhi_epi64(d0, d1))};
 }
 
 }  // namespace

@@ -132,5 +132,64 @@ template <class F>
   return lanes([&](int i) { return sum(a[i]); });
 }
 
+// Integers: kLanes sums of 32 bits, and twice as many words of 16.
+struct I {
+  int32_t v[kLanes];
+};
+struct W {
+  int16_t v[2 * kLanes];
+};
+[[gnu::always_inline]] inline V abs(V a) {
+  return lanes([=](int i) { return bits_to_float(float_to_bits(a.v[i]) & 0x7fffffffu); });
+}
+[[gnu::always_inline]] inline I zeros() { return {}; }
+[[gnu::always_inline]] inline V to_floats(I a) {
+  return lanes([=](int i) { return static_cast<float>(a.v[i]); });
+}
+[[gnu::always_inline]] inline W load_words(const int16_t* p) {
+  W w;
+  __builtin_memcpy(w.v, p, sizeof w.v);
+  return w;
+}
+[[gnu::always_inline]] inline W same_pair(const int16_t* p) {  // in every lane
+  W w;
+  for (int i = 0; i < 2 * kLanes; ++i) w.v[i] = p[i % 2];
+  return w;
+}
+// Each lane's two products of words are added to its sum, which wraps around.
+[[gnu::always_inline]] inline I dot(I sum, W a, W b) {
+  for (int i = 0; i < kLanes; ++i)
+    sum.v[i] = static_cast<int32_t>(static_cast<uint32_t>(sum.v[i]) +
+                                    static_cast<uint32_t>(a.v[2 * i] * b.v[2 * i]) +
+                                    static_cast<uint32_t>(a.v[2 * i + 1] * b.v[2 * i + 1]));
+  return sum;
+}
+// Rounded to words, which saturate: in an order that is the same every time, in the order of the
+// lanes, and lane by lane a word of each.
+[[gnu::always_inline]] inline V words(V a) {
+  return round(max(min(a, set1(32767.0f)), set1(-32768.0f)));
+}
+[[gnu::always_inline]] inline void store_words_in_order(int16_t* p, V a, V b) {
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<int16_t>(words(a).v[i]);
+  for (int i = 0; i < kLanes; ++i) p[kLanes + i] = static_cast<int16_t>(words(b).v[i]);
+}
+[[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
+  store_words_in_order(p, a, b);
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V b) {
+  for (int i = 0; i < kLanes; ++i) {
+    p[2 * i] = static_cast<int16_t>(words(a).v[i]);
+    p[2 * i + 1] = static_cast<int16_t>(words(b).v[i]);
+  }
+}
+[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
+  I r = zeros();
+  for (int i = 0; i < kLanes; ++i)
+    for (int j = 0; j < kLanes; ++j)
+      r.v[i] =
+          static_cast<int32_t>(static_cast<uint32_t>(r.v[i]) + static_cast<uint32_t>(a[i].v[j]));
+  return r;
+}
+
 }  // namespace
 }  // namespace braid::BRAID_ISA
