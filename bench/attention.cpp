@@ -3,6 +3,7 @@
 // dimension; bytes are those of the cached rows that the step must read once.
 //
 //   bench_attention [threads] [isa] [types, as f16,q8_0] [heads] [kv heads] [dimension]
+//                   [rows] [depth]
 #include "base/team.h"
 #include "bench/core_rate.h"
 #include "device/cpu/attend.h"
@@ -185,8 +186,9 @@ int run(int argc, char** argv) {
              "GFLOP/s", "f32", "KV GB/s", "read");
   const std::vector<std::pair<std::string, DType>> types = {
       {"f16", DType::F16}, {"bf16", DType::BF16}, {"f32", DType::F32}, {"q8_0", DType::Q8_0}};
-  const std::vector<std::pair<int, int>> steps = {
+  std::vector<std::pair<int, int>> steps = {
       {512, 0}, {512, 2048}, {512, 8192}, {1, 8192}, {1, 32768}};
+  if (argc > 8) steps = {{number(7, 0), number(8, 0)}};
   for (const auto& [name, type] : types) {
     if (("," + wanted + ",").find("," + name + ",") == std::string::npos) continue;
     const Cache cache(kernels, shape, type, 32768 + 512);

@@ -192,8 +192,9 @@ void AttendWorkspace::put_query(const AttnMixArgs& args, const Kernels& kernels,
   float* to = q + at * padded;
   kernels.scale_to(x, 1.0f / std::sqrt(static_cast<float>(s.head_dim)), s.head_dim, to);
   std::fill(to + s.head_dim, to + padded, 0.0f);
-  if (kv_type(args.kv.key_type) != KvType::kF32)
-    query_unit[at] = kernels.pack_query(to, padded, to) / key_factor(key_length);
+  const KvType keys = kv_type(args.kv.key_type);
+  if (keys != KvType::kF32)
+    query_unit[at] = kernels.pack_query(keys, to, padded, to) / key_factor(key_length);
 }
 
 void AttendWorkspace::clear() const {

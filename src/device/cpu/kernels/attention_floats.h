@@ -54,7 +54,7 @@ void score_floats(const AttentionPartial& a) {
       for (int m = 0; m < kQ; ++m)
         q[m] = static_cast<const float*>(a.q[at + m < a.queries ? at + m : a.queries - 1]);
       for (int t = 0; t < n; t += kK) {
-        ahead.tile();
+        ahead.turn();
         float s[kLanes];
         store(s, products(q, keys, t, a.padded));
         for (int m = 0; m < kQ && at + m < a.queries; ++m)
@@ -111,7 +111,7 @@ void weigh_floats(const AttentionPartial& a) {
     Ahead ahead = after_values(a, from, kKvStrip, a.queries);
     int at = 0;
     for (; at + kWeighQueries <= a.queries; at += kWeighQueries) {
-      for (int m = 0; m < kWeighQueries; ++m) ahead.tile();
+      for (int m = 0; m < kWeighQueries; ++m) ahead.turn();
       int common = n;  // of the mask's diagonal, each query has the rest alone
       for (int m = 0; m < kWeighQueries; ++m) {
         const int own = seen(at + m, from, n);
@@ -122,7 +122,7 @@ void weigh_floats(const AttentionPartial& a) {
         weigh_queries<1>(a, at + m, values, from, common, seen(at + m, from, n));
     }
     for (; at < a.queries; ++at) {
-      ahead.tile();
+      ahead.turn();
       weigh_queries<1>(a, at, values, from, 0, seen(at, from, n));
     }
   }

@@ -9,30 +9,15 @@ namespace {
 // A tile of scores has as many products as a vector has lanes.
 constexpr int kQ = kScoreQueries, kK = kLanes / kScoreQueries;
 
-// f(row type) of the cache's type.
-template <class F>
-[[gnu::always_inline]] inline void with_row(KvType type, F&& f) {
-  switch (type) {
-    case KvType::kF32:
-      return f(KvRow<KvType::kF32>{});
-    case KvType::kF16:
-      return f(KvRow<KvType::kF16>{});
-    case KvType::kBF16:
-      return f(KvRow<KvType::kBF16>{});
-    case KvType::kQ8_0:
-      return f(KvRow<KvType::kQ8_0>{});
-  }
-}
-
-// Asks for the rows that come next, a few lines with each tile of the present ones: memory works
-// while the tiles are computed, and neither waits for the other.
+// Asks for the rows that come next, a few lines at each turn of the present ones: memory works
+// while they are computed, and neither waits for the other.
 class Ahead {
  public:
-  Ahead(const void* rows, int64_t bytes, int tiles)
+  Ahead(const void* rows, int64_t bytes, int turns)
       : at_(static_cast<const char*>(rows)),
         end_(rows ? at_ + bytes : at_),
-        step_((bytes + int64_t{kLine} * tiles - 1) / (int64_t{kLine} * tiles) * kLine) {}
-  [[gnu::always_inline]] void tile() {
+        step_((bytes + int64_t{kLine} * turns - 1) / (int64_t{kLine} * turns) * kLine) {}
+  [[gnu::always_inline]] void turn() {
     const char* to = end_ - at_ < step_ ? end_ : at_ + step_;
     for (; at_ < to; at_ += kLine) __builtin_prefetch(at_, 0, 2);
   }
@@ -49,17 +34,17 @@ const void* rows_at(const AttentionPartial& a, const void* const* pages, KvType 
 }
 
 // What follows the rows from `from` on: the next ones, or the first of the values.
-Ahead after_keys(const AttentionPartial& a, int from, int n, int tiles) {
+Ahead after_keys(const AttentionPartial& a, int from, int n, int turns) {
   if (from + n < a.keys)
     return {rows_at(a, a.key_pages, a.key_type, from + n), n * kv_row_bytes(a.key_type, a.dim),
-            tiles};
-  return {a.value_pages[0], n * kv_row_bytes(a.value_type, a.dim), tiles};
+            turns};
+  return {a.value_pages[0], n * kv_row_bytes(a.value_type, a.dim), turns};
 }
-Ahead after_values(const AttentionPartial& a, int from, int n, int tiles) {
+Ahead after_values(const AttentionPartial& a, int from, int n, int turns) {
   if (from + n < a.keys)
     return {rows_at(a, a.value_pages, a.value_type, from + n),
-            n * kv_row_bytes(a.value_type, a.dim), tiles};
-  return {a.next_key, n * kv_row_bytes(a.key_type, a.dim), tiles};
+            n * kv_row_bytes(a.value_type, a.dim), turns};
+  return {a.next_key, n * kv_row_bytes(a.key_type, a.dim), turns};
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ struct Kernels {
   // Attention.
   void (*attend)(const AttentionPartial&);
   // x as words; returns what a unit of them is worth. `out` may be x.
-  float (*pack_query)(const float* x, int n, void* out);
+  float (*pack_query)(KvType keys, const float* x, int n, void* out);
   void (*merge)(float* o, float old_factor, const float* x, float factor,
                 int n);                                            // o = old_factor o + factor x
   void (*store_kv[kKvTypes])(const float* x, int dim, void* row);  // rounds a row of the cache

@@ -34,11 +34,6 @@ struct PlainKvRow {
     for (int j = 0; j < dim - i; ++j) part[j] = p[j];
     return Load(part);
   }
-  static float largest(const char* row, int64_t dim) {  // of the absolute values
-    V most = set1(0.0f);
-    for (int64_t i = 0; i < dim; i += kLanes) most = max(most, abs(load(row, i, dim)));
-    return BRAID_ISA::largest(most);
-  }
   static void store(const float* x, int64_t dim, char* row) {
     Type* p = reinterpret_cast<Type*>(row);
     int64_t i = 0;
@@ -55,31 +50,30 @@ struct KvRow;
 template <>
 struct KvRow<KvType::kF32> : PlainKvRow<float, BRAID_ISA::load, BRAID_ISA::store> {};
 template <>
-struct KvRow<KvType::kF16> : PlainKvRow<uint16_t, load_f16, store_f16> {};
+struct KvRow<KvType::kF16> : PlainKvRow<uint16_t, load_f16, store_f16> {
+  static float value(uint16_t bits) { return f16_value(bits); }
+};
 template <>
-struct KvRow<KvType::kBF16> : PlainKvRow<uint16_t, load_bf16, store_bf16> {};
+struct KvRow<KvType::kBF16> : PlainKvRow<uint16_t, load_bf16, store_bf16> {
+  static float value(uint16_t bits) {
+    const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+    float x;
+    __builtin_memcpy(&x, &wide, sizeof x);
+    return x;
+  }
+};
 
 // Rows are whole blocks.
 template <>
 struct KvRow<KvType::kQ8_0> {
   [[gnu::always_inline]] static int64_t bytes(int64_t dim) { return dim / kQ8Block * kQ8Bytes; }
-  [[gnu::always_inline]] static V load(const char* row, int64_t i, int64_t dim) {
-    if (i >= dim) return set1(0.0f);
-    const char* block = row + i / kQ8Block * kQ8Bytes;
-    uint16_t scale;
-    __builtin_memcpy(&scale, block, sizeof scale);
-    return mul(load_i8(reinterpret_cast<const int8_t*>(block + 2 + i % kQ8Block)),
-               set1(f16_value(scale)));
+  [[gnu::always_inline]] static uint16_t scale(const char* block) {  // an f16
+    uint16_t bits;
+    __builtin_memcpy(&bits, block, sizeof bits);
+    return bits;
   }
-  static float largest(const char* row, int64_t dim) {  // or more
-    uint16_t most = 0;
-    for (int64_t i = 0; i < dim; i += kQ8Block, row += kQ8Bytes) {
-      uint16_t scale;
-      __builtin_memcpy(&scale, row, sizeof scale);
-      scale &= 0x7fff;  // without their sign f16 numbers are in the order of their bits
-      most = scale > most ? scale : most;
-    }
-    return 127.0f * f16_value(most);
+  [[gnu::always_inline]] static const int8_t* bytes_of(const char* block) {
+    return reinterpret_cast<const int8_t*>(block + 2);
   }
   static void store(const float* x, int64_t dim, char* row) {
     for (; dim > 0; dim -= kQ8Block, x += kQ8Block, row += kQ8Bytes) {

@@ -111,20 +111,53 @@ struct W {
 [[gnu::always_inline]] inline I dot(I sum, W a, W b) {
   return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(a.v, b.v))};
 }
-// Rounded to words, which saturate: in an order that is the same every time, in the order of the
-// lanes, and lane by lane a word of each.
+// Rounded to words: a and then b, which saturate.
 [[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm256_packs_epi32(_mm256_cvtps_epi32(a.v), _mm256_cvtps_epi32(b.v)));
-}
-[[gnu::always_inline]] inline void store_words_in_order(int16_t* p, V a, V b) {
   const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.v), _mm256_cvtps_epi32(b.v));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
 }
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V b) {
-  const __m256i high = _mm256_slli_epi32(_mm256_cvtps_epi32(b.v), 16);
+// Words of a * x and b * y, lane by lane one of each; both must be in their range. Adding 1.5 *
+// 2^23 leaves the integer in the low bits of the sum.
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+  const __m256 magic = _mm256_set1_ps(12582912.0f);
+  const __m256i low = _mm256_castps_si256(_mm256_fmadd_ps(a.v, x.v, magic));
+  const __m256i high = _mm256_castps_si256(_mm256_fmadd_ps(b.v, y.v, magic));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm256_blend_epi16(_mm256_cvtps_epi32(a.v), high, 0xaa));
+                      _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa));
+}
+// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
+[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_slli_epi16(_mm256_cvtepi8_epi16(bytes), 8)};
+}
+// The word of factor * f16 in every place; it must be in the range of words.
+[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
+  const __m256 x = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(f16)));
+  const __m256i sum =
+      _mm256_castps_si256(_mm256_fmadd_ps(x, _mm256_set1_ps(factor), _mm256_set1_ps(12582912.0f)));
+  return {_mm256_shuffle_epi8(sum, _mm256_set1_epi16(0x0100))};
+}
+[[gnu::always_inline]] inline W mul_high(W a, W b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
+[[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
+  const __m256i low = _mm256_unpacklo_epi16(a.v, b.v), high = _mm256_unpackhi_epi16(a.v, b.v);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 2 * kLanes),
+                      _mm256_permute2x128_si256(low, high, 0x31));
+}
+// The largest of n words without their top bits, n a multiple of 2 * kLanes.
+[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
+  __m256i most = _mm256_setzero_si256();
+  for (int64_t i = 0; i < n; i += 2 * kLanes)
+    most = _mm256_max_epi16(
+        most, _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i)),
+                               _mm256_set1_epi16(0x7fff)));
+  const __m128i half =
+      _mm_max_epi16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  const __m128i least = _mm_minpos_epu16(_mm_xor_si128(half, _mm_set1_epi16(-1)));
+  return static_cast<uint16_t>(~_mm_extract_epi16(least, 0));
 }
 [[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
   __m256i b[4];

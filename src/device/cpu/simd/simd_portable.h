@@ -164,23 +164,53 @@ struct W {
                                     static_cast<uint32_t>(a.v[2 * i + 1] * b.v[2 * i + 1]));
   return sum;
 }
-// Rounded to words, which saturate: in an order that is the same every time, in the order of the
-// lanes, and lane by lane a word of each.
-[[gnu::always_inline]] inline V words(V a) {
-  return round(max(min(a, set1(32767.0f)), set1(-32768.0f)));
+[[gnu::always_inline]] inline int16_t word(float x) {
+  x = x < 32767.0f ? x : 32767.0f;
+  x = x > -32768.0f ? x : -32768.0f;
+  return static_cast<int16_t>((x + 12582912.0f) - 12582912.0f);
 }
-[[gnu::always_inline]] inline void store_words_in_order(int16_t* p, V a, V b) {
-  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<int16_t>(words(a).v[i]);
-  for (int i = 0; i < kLanes; ++i) p[kLanes + i] = static_cast<int16_t>(words(b).v[i]);
-}
+// Rounded to words: a and then b, which saturate.
 [[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
-  store_words_in_order(p, a, b);
+  for (int i = 0; i < kLanes; ++i) p[i] = word(a.v[i]);
+  for (int i = 0; i < kLanes; ++i) p[kLanes + i] = word(b.v[i]);
 }
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V b) {
-  for (int i = 0; i < kLanes; ++i) {
-    p[2 * i] = static_cast<int16_t>(words(a).v[i]);
-    p[2 * i + 1] = static_cast<int16_t>(words(b).v[i]);
+// Words of a * x and b * y, lane by lane one of each.
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+  for (int i = 0; i < kLanes; ++i) p[2 * i] = word(a.v[i] * x.v[i]);
+  for (int i = 0; i < kLanes; ++i) p[2 * i + 1] = word(b.v[i] * y.v[i]);
+}
+// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
+[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
+  W w;
+  for (int i = 0; i < 2 * kLanes; ++i) w.v[i] = static_cast<int16_t>(p[i] * 256);
+  return w;
+}
+// The word of factor * f16 in every place; it must be in the range of words.
+[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
+  const int16_t x = word(f16_value(f16) * factor);
+  W w;
+  for (int16_t& v : w.v) v = x;
+  return w;
+}
+[[gnu::always_inline]] inline W mul_high(W a, W b) {
+  for (int i = 0; i < 2 * kLanes; ++i)
+    a.v[i] = static_cast<int16_t>((a.v[i] * b.v[i] + (1 << 14)) >> 15);
+  return a;
+}
+[[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
+  __builtin_memcpy(p, a.v, sizeof a.v);
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
+  for (int i = 0; i < 2 * kLanes; ++i) {
+    p[2 * i] = a.v[i];
+    p[2 * i + 1] = b.v[i];
   }
+}
+// The largest of n words without their top bits.
+[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
+  int most = 0;
+  for (int64_t i = 0; i < n; ++i) most = (p[i] & 0x7fff) > most ? p[i] & 0x7fff : most;
+  return static_cast<uint16_t>(most);
 }
 [[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
   I r = zeros();
