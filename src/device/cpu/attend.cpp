@@ -12,7 +12,7 @@ namespace {
 constexpr int kPartialPages = kPartial / kPageTokens;
 // Queries of a tile: 64 of 256 take 64 KiB, their weights and outputs the same again, which the
 // second cache holds; a strip of keys or values is decoded once for all of them.
-constexpr int kTileQueries = 64;
+constexpr int kTileQueries = 128;
 // Tiles a thread that are enough to keep all threads busy to the end.
 constexpr int kTilesPerThread = 4;
 constexpr size_t kSplitBytes = size_t{64} << 20;

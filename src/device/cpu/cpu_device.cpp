@@ -29,11 +29,12 @@ Kernels kernels_of(const std::string& isa) {
   fill("portable", portable::fill_matrix, portable::fill_rows, portable::fill_delta,
        portable::fill_attention);
 #if defined(__x86_64__)
-  if (isa == "avx2" || isa == "avx512")
+  if (isa == "avx2" || isa == "avx512" || isa == "avx512vnni")
     fill("avx2", avx2::fill_matrix, avx2::fill_rows, avx2::fill_delta, avx2::fill_attention);
-  if (isa == "avx512")
+  if (isa == "avx512" || isa == "avx512vnni")
     fill("avx512", avx512::fill_matrix, avx512::fill_rows, avx512::fill_delta,
          avx512::fill_attention);
+  if (isa == "avx512vnni") fill("avx512vnni", avx512vnni::fill_attention);
 #endif
   return k;
 }
@@ -230,9 +231,11 @@ std::vector<std::string> usable_isas() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;  // clang 14 cannot be asked for f16c by name
   const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    isas.push_back("avx512");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  if (avx512 && __builtin_cpu_supports("avx512vnni")) isas.push_back("avx512vnni");
+  if (avx512) isas.push_back("avx512");
   if (avx2) isas.push_back("avx2");
 #endif
   isas.push_back("portable");

@@ -48,7 +48,7 @@ void score_floats(const AttentionPartial& a) {
     int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     n = (n + kK - 1) / kK * kK;
     const Strip keys = strip_of(a, a.key_pages, from, n);
-    Ahead ahead = after_keys(a, from, kKvStrip, (a.queries + kQ - 1) / kQ * (n / kK));
+    Ahead ahead = after_keys(a, from, kKvStrip, kKvStrip, (a.queries + kQ - 1) / kQ * (n / kK));
     for (int at = 0; at < a.queries; at += kQ) {
       const float* q[kQ];  // the last one again where there are fewer
       for (int m = 0; m < kQ; ++m)
@@ -108,7 +108,7 @@ void weigh_floats(const AttentionPartial& a) {
   for (int from = 0; from < a.keys; from += kKvStrip) {
     const int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     const Strip values = strip_of(a, a.value_pages, from, n);
-    Ahead ahead = after_values(a, from, kKvStrip, a.queries);
+    Ahead ahead = after_values(a, from, kKvStrip, kKvStrip, a.queries);
     int at = 0;
     for (; at + kWeighQueries <= a.queries; at += kWeighQueries) {
       for (int m = 0; m < kWeighQueries; ++m) ahead.turn();

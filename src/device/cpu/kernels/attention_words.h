@@ -102,7 +102,8 @@ void score_words(const AttentionPartial& a) {
   for (int from = 0; from < a.keys; from += kKvStrip) {
     int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     n = (n + kK - 1) / kK * kK;
-    Ahead ahead = after_keys(a, from, kKvStrip, n + (a.queries + kQ - 1) / kQ * (n / kK));
+    Ahead ahead =
+        after_keys(a, from, kKvStrip, a.page_keys, n + (a.queries + kQ - 1) / kQ * (n / kK));
     pack_keys(a, from, n, ahead);
     for (int at = 0; at < a.queries; at += kQ) {
       const int16_t* q[kQ];  // the last one again where there are fewer
@@ -255,8 +256,8 @@ void weigh_words(const AttentionPartial& a) {
     const int tiles =
         (a.queries + kWeighQueries - 1) / kWeighQueries * ((a.padded + kColumns - 1) / kColumns);
     const int pairs = (n + 1) / 2;
-    Ahead ahead =
-        after_values(a, from, a.page_keys, pairs + tiles * ((pairs + kTurnPairs - 1) / kTurnPairs));
+    Ahead ahead = after_values(a, from, a.page_keys, a.page_keys,
+                               pairs + tiles * ((pairs + kTurnPairs - 1) / kTurnPairs));
     pack_values(a, from, n, ahead);
     for (int i = 0; i < a.queries; ++i) {
       float* weights = a.weights + static_cast<int64_t>(i) * a.weights_stride + from;

@@ -102,5 +102,9 @@ void fill_rows(Kernels&);
 void fill_delta(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512
+// Only what it has beyond avx512.
+namespace avx512vnni {
+void fill_attention(Kernels&);
+}  // namespace avx512vnni
 
 }  // namespace braid

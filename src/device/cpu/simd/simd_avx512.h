@@ -99,7 +99,9 @@ struct W {
 // Each lane's two products of words are added to its sum.
 [[gnu::always_inline]] inline I dot(I sum, W a, W b) {
 #ifdef __AVX512VNNI__
-  return {_mm512_dpwssd_epi32(sum.v, a.v, b.v)};
+  // As the intrinsic, but in place: g++ 12 copies every accumulator of a loop twice.
+  asm("vpdpwssd %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+  return sum;
 #else
   return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(a.v, b.v))};
 #endif
