@@ -70,7 +70,7 @@ TEST(CommandLine, WhatIsNotUnderstoodIsOneLine) {
   expect_one_line(braid({"inspect", "x", "y"}), kUsage, "not expected: y");
   expect_one_line(braid({"inspect", "x", "-t", "many"}), kUsage, "--threads");
   expect_one_line(braid({"inspect", "x", "-c", "-5"}), kUsage, "--ctx-size");
-  expect_one_line(braid({"inspect", "x", "-ctk", "q8_0"}), kUsage, "f16, bf16, f32");
+  expect_one_line(braid({"inspect", "x", "-ctk", "q4_0"}), kUsage, "f16, bf16, f32, q8_0");
 }
 
 TEST(CommandLine, ErrorsAreOneLine) {
@@ -135,7 +135,8 @@ TEST(Options, CacheTypes) {
   EXPECT_EQ(cache_type("f16"), DType::F16);
   EXPECT_EQ(cache_type("bf16"), DType::BF16);
   EXPECT_EQ(cache_type("f32"), DType::F32);
-  EXPECT_THROW(cache_type("q8_0"), Error);
+  EXPECT_EQ(cache_type("q8_0"), DType::Q8_0);
+  EXPECT_THROW(cache_type("q4_0"), Error);
   EXPECT_EQ(cache_type_name(DType::BF16), "bf16");
 }
 

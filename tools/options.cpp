@@ -11,8 +11,8 @@ struct CacheType {
   const char* name;
   DType type;
 };
-constexpr std::array<CacheType, 3> kCacheTypes = {
-    {{"f16", DType::F16}, {"bf16", DType::BF16}, {"f32", DType::F32}}};
+constexpr std::array<CacheType, 4> kCacheTypes = {
+    {{"f16", DType::F16}, {"bf16", DType::BF16}, {"f32", DType::F32}, {"q8_0", DType::Q8_0}}};
 
 void add_cache_type(CLI::App& command, const std::string& names, DType& type,
                     const std::string& help) {
@@ -27,7 +27,7 @@ void add_cache_type(CLI::App& command, const std::string& names, DType& type,
             }
           },
           help)
-      ->type_name("f16|bf16|f32");
+      ->type_name("f16|bf16|f32|q8_0");
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ void add_device_options(CLI::App& command, DeviceChoice& choice) {
                   "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
       ->type_name("cpu|ref");
   command.add_option("--isa", choice.options.isa, "Instruction set (default: the best there is)")
-      ->type_name("portable|avx2|avx512");
+      ->type_name("portable|avx2|avx512|avx512vnni");
 }
 
 std::unique_ptr<Device> open_device(const DeviceChoice& choice) {

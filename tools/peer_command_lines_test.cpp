@@ -81,11 +81,11 @@ TEST(PeerCommandLines, OfRun) {
   for (const Case& c : cases) expect_starts(c, run_command, {"-m", "model.gguf", "-p", "Hello"});
 }
 
-TEST(PeerCommandLines, AQuantisedCacheIsAnErrorWithWhatThereIs) {
+TEST(PeerCommandLines, ACacheTypeThatIsNotThereIsAnErrorWithWhatThereIs) {
   static constexpr std::array<MakeCommand, 1> kCommands = {run_command};
   testing::internal::CaptureStderr();
-  EXPECT_EQ(run_command_line({"run", "-m", "x", "-p", "y", "-ctk", "q8_0"}, kCommands), kUsage);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("Braid has f16, bf16, f32"),
+  EXPECT_EQ(run_command_line({"run", "-m", "x", "-p", "y", "-ctk", "q4_0"}, kCommands), kUsage);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("Braid has f16, bf16, f32, q8_0"),
             std::string::npos);
 }
 

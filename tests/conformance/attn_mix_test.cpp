@@ -23,7 +23,7 @@ struct Attn : Subject {
   // A key that lies between two numbers of its type may be rounded either way.
   double tolerance(const std::string& part) const override {
     const auto step = [](DType type) {
-      return type == DType::F32 ? 3e-6 : type == DType::F16 ? 1e-3 : 8e-3;
+      return type == DType::F32 ? 3e-6 : type == DType::F16 ? 1e-3 : 8e-3;  // Q8_0: 1/127
     };
     if (part == "keys") return std::max(step(keys), allowed);
     if (part == "values") return std::max(step(values), allowed);
@@ -66,8 +66,8 @@ std::vector<Plan> plans() {
 constexpr AttentionShape kShape{48, 6, 2, 32, 8, 1e7f, 1e-2f};
 
 TEST(AttnMix, CacheTypes) {
-  for (DType keys : {DType::F32, DType::F16, DType::BF16})
-    for (DType values : {DType::F32, DType::F16, DType::BF16})
+  for (DType keys : {DType::F32, DType::F16, DType::BF16, DType::Q8_0})
+    for (DType values : {DType::F32, DType::F16, DType::BF16, DType::Q8_0})
       if (!kSmall || keys == values) check(Attn(DType::F32, kShape, keys, values), plans());
 }
 

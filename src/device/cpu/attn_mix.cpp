@@ -1,16 +1,19 @@
 // Gated attention on the CPU: a phase that projects, norms and rotates the heads and appends keys
-// and values, and a phase in which each (row, head) attends. Keys are looked at in partials of
-// kPartial, aligned to the absolute position and combined in order.
-#include "device/cpu/cpu_ops.h"
-
-#include "base/half.h"
+// and values, and a phase that attends (attend.h).
+#include "device/cpu/attend.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace braid::cpu {
 namespace {
+
+// A normed key is at most as long as the root of its dimensions times the largest weight.
+float longest_key(const AttnMixArgs& args) {
+  float most = 0;
+  for (float w : impl<Attention>(args.w).k_norm) most = std::max(most, std::fabs(w));
+  return most * std::sqrt(static_cast<float>(args.w.shape.head_dim));
+}
 
 InputForms forms(const AttnMixArgs& args) {
   const Attention& w = impl<Attention>(args.w);
@@ -19,43 +22,29 @@ InputForms forms(const AttnMixArgs& args) {
 
 struct Workspace {
   Workspace(const AttnMixArgs& args, int threads, int thread, std::byte* base)
-      : carver(base), inputs(args.x.rows, args.x.cols, forms(args), threads, carver) {
+      : carver(base),
+        inputs(args.x.rows, args.x.cols, forms(args), threads, carver),
+        shared(args, threads, carver) {
     const AttentionShape& s = args.w.shape;
     const Attention& w = impl<Attention>(args.w);
-    const auto rows = static_cast<size_t>(args.x.rows);
-    const size_t dim = static_cast<size_t>(s.head_dim), heads = static_cast<size_t>(s.heads);
-    q = carver.take<float>(rows * heads * dim);
-    gate = carver.take<float>(rows * heads * dim);
+    if (base) shared.key_length = longest_key(args);
+    const auto rows = static_cast<size_t>(args.x.rows), dim = static_cast<size_t>(s.head_dim);
     for (int t = 0; t <= thread; ++t) {
       head = carver.take<float>(rows * 2 * dim);
       rotation = carver.take<float>(rows * static_cast<size_t>(s.rope_dims));
       scratch = carver.take<float>(
           std::max({multiply_scratch(w.qg), multiply_scratch(w.k), multiply_scratch(w.v)}));
-      partial = carver.take<float>(dim);
-      scores = carver.take<float>(kPartial);
+      own = AttendWorkspace::Scratch(args, carver);
     }
   }
   Carver carver;
   InputRows inputs;
-  float *q = nullptr, *gate = nullptr;  // [R, heads*D]
-  float* head = nullptr;                // [R, D] or [R, 2D]: one head's projection
-  float* rotation = nullptr;            // [R, rope_dims]: cosines, then sines
-  float *scratch = nullptr, *partial = nullptr, *scores = nullptr;
+  AttendWorkspace shared;
+  float* head = nullptr;      // [R, D] or [R, 2D]: one head's projection
+  float* rotation = nullptr;  // [R, rope_dims]: cosines, then sines
+  float* scratch = nullptr;
+  AttendWorkspace::Scratch own;
 };
-
-KvType kv_type(DType type) {
-  return type == DType::F32 ? KvType::kF32 : type == DType::F16 ? KvType::kF16 : KvType::kBF16;
-}
-
-void store_row(DType type, const float* x, int n, std::byte* to) {
-  if (type == DType::F32) {
-    std::memcpy(to, x, sizeof(float) * static_cast<size_t>(n));
-    return;
-  }
-  auto* half = reinterpret_cast<uint16_t*>(to);
-  for (int i = 0; i < n; ++i)
-    half[i] = type == DType::F16 ? f16_from_f32(x[i]) : bf16_from_f32(x[i]);
-}
 
 class Mixer {
  public:
@@ -70,6 +59,7 @@ class Mixer {
   // Units: query heads, then key heads, then value heads.
   void project() {
     rotations();
+    if (share_.thread == 0) ws_.shared.clear();
     const int64_t units = s_.heads + 2 * s_.kv_heads;
     for (int64_t u = share_.begin(units); u < share_.end(units); ++u) {
       const int head = static_cast<int>(u);
@@ -79,21 +69,6 @@ class Mixer {
         key_head(head - s_.heads);
       else
         value_head(head - s_.heads - s_.kv_heads);
-    }
-  }
-
-  void attend() {
-    const BatchView& batch = args_.batch;
-    const int64_t units = int64_t{batch.counts->rows} * s_.heads;
-    const int64_t begin = share_.begin(units), end = share_.end(units);
-    for (int i = 0; i < batch.counts->segments; ++i) {
-      const Segment& segment = batch.segments[i];
-      const int64_t from = std::max(begin, int64_t{segment.row} * s_.heads);
-      const int64_t to = std::min(end, int64_t{segment.row + segment.rows} * s_.heads);
-      for (int64_t u = from; u < to; ++u) {
-        const int64_t row = u / s_.heads;
-        attend_head(i, row, segment.position + row - segment.row, static_cast<int>(u % s_.heads));
-      }
     }
   }
 
@@ -141,11 +116,16 @@ class Mixer {
     const int dim = s_.head_dim;
     project_rows(w_.qg, int64_t{head} * 2 * dim, 2 * dim);
     for (int64_t r = 0; r < args_.batch.counts->rows; ++r) {
-      const int64_t at = (r * s_.heads + head) * dim;
-      k_.rms_norm(ws_.head + r * 2 * dim, w_.q_norm.data(), s_.eps, dim, ws_.q + at);
-      rotate(ws_.q + at, r);
-      std::copy_n(ws_.head + r * 2 * dim + dim, dim, ws_.gate + at);
+      float* q = ws_.head + r * 2 * dim;
+      k_.rms_norm(q, w_.q_norm.data(), s_.eps, dim, q);
+      rotate(q, r);
+      ws_.shared.put_query(args_, k_, r, head, q);
+      std::copy_n(q + dim, dim, ws_.shared.gate + (r * s_.heads + head) * dim);
     }
+  }
+
+  void store(DType type, const float* x, std::byte* row) {
+    k_.store_kv[static_cast<int>(kv_type(type))](x, s_.head_dim, row);
   }
 
   void key_head(int head) {
@@ -156,7 +136,7 @@ class Mixer {
       k_.rms_norm(key, w_.k_norm.data(), s_.eps, dim, key);
       rotate(key, row);
       const int64_t page = args_.batch.page(segment, position);
-      store_row(args_.kv.key_type, key, dim, args_.kv.key(page, head, position % kPageTokens));
+      store(args_.kv.key_type, key, args_.kv.key(page, head, position % kPageTokens));
     });
   }
 
@@ -165,58 +145,9 @@ class Mixer {
     project_rows(w_.v, int64_t{head} * dim, dim);
     each_row([&](int row, int segment, int64_t position) {
       const int64_t page = args_.batch.page(segment, position);
-      store_row(args_.kv.value_type, ws_.head + int64_t{row} * dim, dim,
-                args_.kv.value(page, head, position % kPageTokens));
+      store(args_.kv.value_type, ws_.head + int64_t{row} * dim,
+            args_.kv.value(page, head, position % kPageTokens));
     });
-  }
-
-  void attend_head(int segment, int64_t row, int64_t position, int head) {
-    const int dim = s_.head_dim, kv_head = head / (s_.heads / s_.kv_heads);
-    const float* q = ws_.q + (row * s_.heads + head) * dim;
-    float* o = args_.o.row(row) + int64_t{head} * dim;
-    float largest = 0, total = 0;
-    for (int64_t from = 0; from <= position; from += kPartial) {
-      const int n = static_cast<int>(std::min<int64_t>(kPartial, position + 1 - from));
-      float sum = 0;
-      const float top = partial(segment, from, n, q, kv_head, &sum);
-      if (from == 0) {
-        std::copy_n(ws_.partial, dim, o);
-        largest = top;
-        total = sum;
-        continue;
-      }
-      const float both = std::max(largest, top);
-      const float old_factor = std::exp(largest - both), new_factor = std::exp(top - both);
-      k_.scale_to(o, old_factor, dim, o);
-      k_.add_scaled(o, ws_.partial, new_factor, dim);
-      total = total * old_factor + sum * new_factor;
-      largest = both;
-    }
-    k_.scale_to(o, 1.0f / total, dim, o);
-    k_.mul_sigmoid(o, ws_.gate + (row * s_.heads + head) * dim, dim);
-  }
-
-  // Keys [from, from + n): ws.partial = sum of e^(score - top) value, *sum of the weights; returns
-  // top.
-  float partial(int segment, int64_t from, int n, const float* q, int kv_head, float* sum) {
-    const int dim = s_.head_dim;
-    const float factor = 1.0f / std::sqrt(static_cast<float>(dim));
-    const auto scores = k_.scores[static_cast<int>(kv_type(args_.kv.key_type))];
-    const auto weigh = k_.weigh[static_cast<int>(kv_type(args_.kv.value_type))];
-    for (int i = 0; i < n; i += kPageTokens) {
-      const int64_t page = args_.batch.page(segment, from + i);
-      scores(q, args_.kv.key(page, kv_head, 0), std::min(kPageTokens, n - i), dim, factor,
-             ws_.scores + i);
-    }
-    const float top = *std::max_element(ws_.scores, ws_.scores + n);
-    *sum = k_.exp_sum(ws_.scores, n, top);
-    std::fill_n(ws_.partial, dim, 0.0f);
-    for (int i = 0; i < n; i += kPageTokens) {
-      const int64_t page = args_.batch.page(segment, from + i);
-      weigh(ws_.scores + i, args_.kv.value(page, kv_head, 0), std::min(kPageTokens, n - i), dim,
-            ws_.partial);
-    }
-    return top;
   }
 
   const AttnMixArgs& args_;
@@ -234,11 +165,10 @@ void work(const AttnMixArgs& args, const Share& share) {
       ws.inputs.prepare(*impl<Attention>(args.w).kernels, args.x, &args.norm,
                         args.batch.counts->rows, nullptr, share))
     return;
-  Mixer mixer(args, ws, share);
   if (share.phase == first)
-    mixer.project();
+    Mixer(args, ws, share).project();
   else
-    mixer.attend();
+    attend(args, *impl<Attention>(args.w).kernels, ws.shared, ws.own, share);
 }
 
 }  // namespace

@@ -1,81 +1,60 @@
-// Scores and weighted sums over cached keys and values of each type.
-#include "device/cpu/kernels/kernels.h"
-#include "device/cpu/simd/simd.h"
+// Attention of many queries over a partial of keys. Keys and values are made ready a strip at a
+// time, and each strip meets all queries while it is in the first cache.
+#include "device/cpu/kernels/attention_floats.h"
+#include "device/cpu/kernels/attention_words.h"
 
 namespace braid::BRAID_ISA {
 namespace {
 
-template <KvType T>
-struct Stored {
-  using Type = uint16_t;
-};
-template <>
-struct Stored<KvType::kF32> {
-  using Type = float;
-};
-
-template <KvType T>
-[[gnu::always_inline]] inline V load_kv(const typename Stored<T>::Type* p, int64_t n) {
-  typename Stored<T>::Type part[kLanes];
-  if (n < kLanes) {
-    for (int i = 0; i < kLanes; ++i) part[i] = i < n ? p[i] : typename Stored<T>::Type{0};
-    p = part;
-  }
-  if constexpr (T == KvType::kF32) return load(p);
-  if constexpr (T == KvType::kF16) return load_f16(p);
-  if constexpr (T == KvType::kBF16) return load_bf16(p);
-}
-
-template <KvType T>
-void scores(const float* q, const void* keys, int n, int dim, float factor, float* out) {
-  const auto* key = static_cast<const typename Stored<T>::Type*>(keys);
-  for (int t = 0; t < n; ++t, key += dim) {
-    V acc = set1(0.0f);
-    for (int i = 0; i < dim; i += kLanes)
-      acc = fma(load_upto(q + i, dim - i), load_kv<T>(key + i, dim - i), acc);
-    out[t] = sum(acc) * factor;
-  }
-}
-
-template <KvType T>
-void weigh(const float* p, const void* values, int n, int dim, float* acc) {
-  const auto* value = static_cast<const typename Stored<T>::Type*>(values);
-  for (int i = 0; i < dim; i += kLanes) {
-    V a = load_upto(acc + i, dim - i);
-    for (int t = 0; t < n; ++t)
-      a = fma(set1(p[t]), load_kv<T>(value + static_cast<int64_t>(t) * dim + i, dim - i), a);
-    store_upto(acc + i, a, dim - i);
-  }
-}
-
-float exp_sum(float* s, int n, float largest_score) {
+// s = e^(s - *top), *top the largest of n; returns the sum. What follows them up to a whole vector
+// is overwritten.
+float exponentials(float* s, int n, float* top) {
+  int end = n;
+  for (; end % kLanes; ++end) s[end] = -1e30f;  // adds e^-87 to a sum of at least 1
+  V most = load(s);
+  for (int i = kLanes; i < end; i += kLanes) most = max(most, load(s + i));
+  *top = largest(most);
   V total = set1(0.0f);
-  float last[kLanes];
-  for (int i = 0; i < n; i += kLanes) {
-    const V e = exp(sub(load_upto(s + i, n - i), set1(largest_score)));
-    store_upto(s + i, e, n - i);
-    if (n - i >= kLanes) {
-      total = add(total, e);
-    } else {  // the lanes past the end hold e^(0 - largest): leave them out
-      store(last, e);
-      for (int j = n - i; j < kLanes; ++j) last[j] = 0.0f;
-      total = add(total, load(last));
-    }
+  for (int i = 0; i < end; i += kLanes) {
+    const V e = exp(sub(load(s + i), set1(*top)));
+    store(s + i, e);
+    total = add(total, e);
   }
   return sum(total);
+}
+
+void attend(const AttentionPartial& a) {
+  if (a.key_type == KvType::kF32)
+    score_floats(a);
+  else
+    score_words(a);
+  for (int i = 0; i < a.queries; ++i)
+    a.sum[i] = exponentials(a.weights + static_cast<int64_t>(i) * a.weights_stride, a.visible[i],
+                            &a.top[i]);
+  if (a.value_type == KvType::kF32)
+    weigh_floats(a);
+  else
+    weigh_words(a);
+}
+
+void merge(float* o, float old_factor, const float* x, float factor, int n) {
+  for (int i = 0; i < n; i += kLanes)
+    store_upto(
+        o + i,
+        fma(set1(factor), load_upto(x + i, n - i), mul(set1(old_factor), load_upto(o + i, n - i))),
+        n - i);
 }
 
 }  // namespace
 
 void fill_attention(Kernels& k) {
-  constexpr auto index = [](KvType t) { return static_cast<int>(t); };
-  k.scores[index(KvType::kF32)] = scores<KvType::kF32>;
-  k.scores[index(KvType::kF16)] = scores<KvType::kF16>;
-  k.scores[index(KvType::kBF16)] = scores<KvType::kBF16>;
-  k.weigh[index(KvType::kF32)] = weigh<KvType::kF32>;
-  k.weigh[index(KvType::kF16)] = weigh<KvType::kF16>;
-  k.weigh[index(KvType::kBF16)] = weigh<KvType::kBF16>;
-  k.exp_sum = exp_sum;
+  k.attend = attend;
+  k.merge = merge;
+  k.pack_query = pack_query;
+  k.store_kv[static_cast<int>(KvType::kF32)] = store_kv_row<KvType::kF32>;
+  k.store_kv[static_cast<int>(KvType::kF16)] = store_kv_row<KvType::kF16>;
+  k.store_kv[static_cast<int>(KvType::kBF16)] = store_kv_row<KvType::kBF16>;
+  k.store_kv[static_cast<int>(KvType::kQ8_0)] = store_kv_row<KvType::kQ8_0>;
 }
 
 }  // namespace braid::BRAID_ISA

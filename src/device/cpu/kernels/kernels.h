@@ -12,8 +12,40 @@
 
 namespace braid {
 
-enum class KvType { kF32, kF16, kBF16 };
-constexpr int kKvTypes = 3;
+enum class KvType { kF32, kF16, kBF16, kQ8_0 };
+constexpr int kKvTypes = 4;
+
+// Queries are padded with zeros to a multiple of this many numbers: whole vectors of any set.
+constexpr int kQueryPad = 32;
+// Keys, and values of an f32 cache, that are made ready at a time: they stay in the first cache.
+constexpr int kKvStrip = 16;
+
+// Queries of one kv head against a partial of its keys. For query i over the keys that it sees:
+// top[i] is its largest score, sum[i] the sum of e^(score - top), out[i] the sum of
+// e^(score - top) value.
+struct AttentionPartial {
+  int dim, padded;      // of a head; in the queries and the output
+  int keys, page_keys;  // of the partial; of a page
+  KvType key_type, value_type;
+  const void* const* key_pages;
+  const void* const* value_pages;
+  const void* next_key;  // what will be read after this, or null
+  // Queries with the factor of the scores in them: floats for f32 keys, else words of pack_query.
+  int queries;
+  const void* const* q;
+  const float* query_unit;  // of words: what their product with a key's is worth
+  float key_factor;         // makes words of keys
+  const int* visible;       // keys that each sees, 1 to `keys`
+  float* weights;           // [queries, weights_stride], a stride of whole vectors
+  int weights_stride;
+  float *top, *sum;  // [queries]
+  float* out;        // [queries, padded]
+  // Scratch.
+  void* strip;            // the larger of [kKvStrip, padded] floats and [page_keys, padded] words
+  float* units;           // [page_keys]
+  int16_t* page_weights;  // [queries, page_keys]
+  float* page_units;      // [queries]
+};
 
 // Aligned positions that the delta rule takes together: a block (device/state_view.h).
 constexpr int kDeltaBlock = 16;
@@ -101,12 +133,13 @@ struct Kernels {
   void (*delta_rule)(const DeltaPiece&);
   void (*gated_norm)(const GatedNorm&);
 
-  // Attention over `n` keys or values that lie in a row, of the type that indexes the array.
-  void (*scores[kKvTypes])(const float* q, const void* keys, int n, int dim, float factor,
-                           float* out);
-  float (*exp_sum)(float* s, int n, float largest);  // s = e^(s - largest); the sum
-  void (*weigh[kKvTypes])(const float* p, const void* values, int n, int dim,
-                          float* acc);  // acc += p V
+  // Attention.
+  void (*attend)(const AttentionPartial&);
+  // x as words; returns what a unit of them is worth. `out` may be x.
+  float (*pack_query)(KvType keys, const float* x, int n, void* out);
+  void (*merge)(float* o, float old_factor, const float* x, float factor,
+                int n);                                            // o = old_factor o + factor x
+  void (*store_kv[kKvTypes])(const float* x, int dim, void* row);  // rounds a row of the cache
 };
 
 // Every instruction set fills the whole table; cpu_device.cpp picks one.
@@ -131,8 +164,10 @@ void fill_delta(Kernels&);
 void fill_delta_rows(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512
+// Only what it has beyond avx512.
 namespace avx512vnni {
 void fill_packed_vnni(Kernels&);
+void fill_attention(Kernels&);
 }  // namespace avx512vnni
 
 }  // namespace braid

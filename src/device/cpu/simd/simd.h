@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(BRAID_ISA_avx512)
+#if defined(BRAID_ISA_avx512) || defined(BRAID_ISA_avx512vnni)
 #include "device/cpu/simd/simd_avx512.h"
 #elif defined(BRAID_ISA_avx2)
 #include "device/cpu/simd/simd_avx2.h"

@@ -10,6 +10,8 @@ namespace {
 constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
 constexpr int kTileW = 4, kTileX = 2;  // 8 accumulators and 6 operands of 16 registers
+constexpr int kScoreQueries = 2;       // times 4 keys
+constexpr int kWeighQueries = 4, kWeighColumns = 2;
 
 struct V {
   __m256 v;
@@ -63,6 +65,127 @@ struct V {
 [[gnu::always_inline]] inline V load_bf16(const uint16_t* p) {
   const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16))};
+}
+[[gnu::always_inline]] inline void store_f16(uint16_t* p, V a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.v, 0));
+}
+[[gnu::always_inline]] inline void store_bf16(uint16_t* p, V a) {  // to nearest, ties to even
+  const __m256i bits = _mm256_castps_si256(a.v);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 22));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q));
+  const __m256i kept = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+  _mm_storeu_si128(
+      reinterpret_cast<__m128i*>(p),
+      _mm_packus_epi32(_mm256_castsi256_si128(kept), _mm256_extracti128_si256(kept, 1)));
+}
+[[gnu::always_inline]] inline V load_i8(const int8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))};
+}
+[[gnu::always_inline]] inline void store_i8(int8_t* p, V a) {  // to nearest, within +-127
+  const __m256i n = _mm256_cvtps_epi32(a.v);
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(n), _mm256_extracti128_si256(n, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+}
+[[gnu::always_inline]] inline float f16_value(uint16_t bits) { return _cvtsh_ss(bits); }
+[[gnu::always_inline]] inline uint16_t f16_bits(float x) {
+  return static_cast<uint16_t>(_cvtss_sh(x, 0));
+}
+
+// Lane i is the sum of a[i]: its halves are added, then the quarters, and so on, two vectors at a
+// time.
+[[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
+  __m256 b[4];
+  for (int i = 0; i < 4; ++i)
+    b[i] = _mm256_add_ps(_mm256_permute2f128_ps(a[i].v, a[i + 4].v, 0x20),
+                         _mm256_permute2f128_ps(a[i].v, a[i + 4].v, 0x31));
+  const __m256 c0 = _mm256_add_ps(_mm256_unpacklo_ps(b[0], b[1]), _mm256_unpackhi_ps(b[0], b[1]));
+  const __m256 c1 = _mm256_add_ps(_mm256_unpacklo_ps(b[2], b[3]), _mm256_unpackhi_ps(b[2], b[3]));
+  return {_mm256_add_ps(_mm256_shuffle_ps(c0, c1, 0x44), _mm256_shuffle_ps(c0, c1, 0xee))};
+}
+
+// Integers: kLanes sums of 32 bits, and twice as many words of 16.
+struct I {
+  __m256i v;
+};
+struct W {
+  __m256i v;
+};
+[[gnu::always_inline]] inline V abs(V a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+[[gnu::always_inline]] inline I zeros() { return {_mm256_setzero_si256()}; }
+[[gnu::always_inline]] inline V to_floats(I a) { return {_mm256_cvtepi32_ps(a.v)}; }
+[[gnu::always_inline]] inline W load_words(const int16_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+[[gnu::always_inline]] inline W same_pair(const int16_t* p) {  // in every lane
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return {_mm256_set1_epi32(pair)};
+}
+// Each lane's two products of words are added to its sum.
+[[gnu::always_inline]] inline I dot(I sum, W a, W b) {
+  return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(a.v, b.v))};
+}
+// Rounded to words: a and then b, which saturate.
+[[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
+  const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.v), _mm256_cvtps_epi32(b.v));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+}
+// Words of a * x and b * y, lane by lane one of each; both must be in their range. Adding 1.5 *
+// 2^23 leaves the integer in the low bits of the sum.
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+  const __m256 magic = _mm256_set1_ps(12582912.0f);
+  const __m256i low = _mm256_castps_si256(_mm256_fmadd_ps(a.v, x.v, magic));
+  const __m256i high = _mm256_castps_si256(_mm256_fmadd_ps(b.v, y.v, magic));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa));
+}
+// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
+[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_slli_epi16(_mm256_cvtepi8_epi16(bytes), 8)};
+}
+// The word of factor * f16 in every place; it must be in the range of words.
+[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
+  const __m256 x = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(f16)));
+  const __m256i sum =
+      _mm256_castps_si256(_mm256_fmadd_ps(x, _mm256_set1_ps(factor), _mm256_set1_ps(12582912.0f)));
+  return {_mm256_shuffle_epi8(sum, _mm256_set1_epi16(0x0100))};
+}
+[[gnu::always_inline]] inline W mul_high(W a, W b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
+[[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
+  const __m256i low = _mm256_unpacklo_epi16(a.v, b.v), high = _mm256_unpackhi_epi16(a.v, b.v);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 2 * kLanes),
+                      _mm256_permute2x128_si256(low, high, 0x31));
+}
+// The largest of n words without their top bits, n a multiple of 2 * kLanes.
+[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
+  __m256i most = _mm256_setzero_si256();
+  for (int64_t i = 0; i < n; i += 2 * kLanes)
+    most = _mm256_max_epi16(
+        most, _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i)),
+                               _mm256_set1_epi16(0x7fff)));
+  const __m128i half =
+      _mm_max_epi16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  const __m128i least = _mm_minpos_epu16(_mm_xor_si128(half, _mm_set1_epi16(-1)));
+  return static_cast<uint16_t>(~_mm_extract_epi16(least, 0));
+}
+[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
+  __m256i b[4];
+  for (int i = 0; i < 4; ++i)
+    b[i] = _mm256_add_epi32(_mm256_permute2x128_si256(a[i].v, a[i + 4].v, 0x20),
+                            _mm256_permute2x128_si256(a[i].v, a[i + 4].v, 0x31));
+  const __m256i c0 =
+      _mm256_add_epi32(_mm256_unpacklo_epi32(b[0], b[1]), _mm256_unpackhi_epi32(b[0], b[1]));
+  const __m256i c1 =
+      _mm256_add_epi32(_mm256_unpacklo_epi32(b[2], b[3]), _mm256_unpackhi_epi32(b[2], b[3]));
+  return {_mm256_add_epi32(_mm256_unpacklo_epi64(c0, c1), _mm256_unpackhi_epi64(c0, c1))};
 }
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace {
 constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
 constexpr int kTileW = 4, kTileX = 2;
+constexpr int kScoreQueries = 2;  // times 2 keys
+constexpr int kWeighQueries = 2, kWeighColumns = 2;
 
 typedef float Floats __attribute__((vector_size(16)));
 typedef int32_t Ints __attribute__((vector_size(16)));
@@ -85,6 +87,138 @@ template <class F>
 }
 [[gnu::always_inline]] inline V load_bf16(const uint16_t* p) {
   return lanes([=](int i) { return bits_to_float(static_cast<uint32_t>(p[i]) << 16); });
+}
+[[gnu::always_inline]] inline uint32_t float_to_bits(float f) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+[[gnu::always_inline]] inline float f16_value(uint16_t bits) {
+  uint16_t part[kLanes] = {bits};
+  return load_f16(part).v[0];
+}
+[[gnu::always_inline]] inline uint16_t f16_bits(float x) {  // to nearest, ties to even
+  const uint32_t bits = float_to_bits(x), sign = (bits >> 16) & 0x8000u, rest = bits & 0x7fffffffu;
+  uint32_t value = 0x7c00u;
+  if (rest > 0x7f800000u)
+    value = 0x7e00u | (rest >> 13 & 0x3ffu);
+  else if (rest < 0x38800000u)  // below 2^-14: adding 0.5 rounds to multiples of 2^-24
+    value = float_to_bits(bits_to_float(rest) + 0.5f) - 0x3f000000u;
+  else if (rest < 0x477ff000u)  // below 65520, which rounds to infinity
+    value = (rest - (112u << 23) + 0xfffu + (rest >> 13 & 1u)) >> 13;
+  return static_cast<uint16_t>(sign | value);
+}
+[[gnu::always_inline]] inline void store_f16(uint16_t* p, V a) {
+  for (int i = 0; i < kLanes; ++i) p[i] = f16_bits(a.v[i]);
+}
+[[gnu::always_inline]] inline void store_bf16(uint16_t* p, V a) {  // to nearest, ties to even
+  for (int i = 0; i < kLanes; ++i) {
+    const uint32_t bits = float_to_bits(a.v[i]);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    p[i] =
+        static_cast<uint16_t>((nan ? bits | 1u << 22 : bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+  }
+}
+[[gnu::always_inline]] inline V load_i8(const int8_t* p) {
+  return lanes([=](int i) { return static_cast<float>(p[i]); });
+}
+[[gnu::always_inline]] inline void store_i8(int8_t* p, V a) {  // to nearest, within +-127
+  const V n = round(max(min(a, set1(127.0f)), set1(-127.0f)));
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<int8_t>(n.v[i]);
+}
+
+// Lane i is the sum of a[i].
+[[gnu::always_inline]] inline V sums(const V (&a)[kLanes]) {
+  return lanes([&](int i) { return sum(a[i]); });
+}
+
+// Integers: kLanes sums of 32 bits, and twice as many words of 16.
+struct I {
+  int32_t v[kLanes];
+};
+struct W {
+  int16_t v[2 * kLanes];
+};
+[[gnu::always_inline]] inline V abs(V a) {
+  return lanes([=](int i) { return bits_to_float(float_to_bits(a.v[i]) & 0x7fffffffu); });
+}
+[[gnu::always_inline]] inline I zeros() { return {}; }
+[[gnu::always_inline]] inline V to_floats(I a) {
+  return lanes([=](int i) { return static_cast<float>(a.v[i]); });
+}
+[[gnu::always_inline]] inline W load_words(const int16_t* p) {
+  W w;
+  __builtin_memcpy(w.v, p, sizeof w.v);
+  return w;
+}
+[[gnu::always_inline]] inline W same_pair(const int16_t* p) {  // in every lane
+  W w;
+  for (int i = 0; i < 2 * kLanes; ++i) w.v[i] = p[i % 2];
+  return w;
+}
+// Each lane's two products of words are added to its sum, which wraps around.
+[[gnu::always_inline]] inline I dot(I sum, W a, W b) {
+  for (int i = 0; i < kLanes; ++i)
+    sum.v[i] = static_cast<int32_t>(static_cast<uint32_t>(sum.v[i]) +
+                                    static_cast<uint32_t>(a.v[2 * i] * b.v[2 * i]) +
+                                    static_cast<uint32_t>(a.v[2 * i + 1] * b.v[2 * i + 1]));
+  return sum;
+}
+[[gnu::always_inline]] inline int16_t word(float x) {
+  x = x < 32767.0f ? x : 32767.0f;
+  x = x > -32768.0f ? x : -32768.0f;
+  return static_cast<int16_t>((x + 12582912.0f) - 12582912.0f);
+}
+// Rounded to words: a and then b, which saturate.
+[[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {
+  for (int i = 0; i < kLanes; ++i) p[i] = word(a.v[i]);
+  for (int i = 0; i < kLanes; ++i) p[kLanes + i] = word(b.v[i]);
+}
+// Words of a * x and b * y, lane by lane one of each.
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+  for (int i = 0; i < kLanes; ++i) p[2 * i] = word(a.v[i] * x.v[i]);
+  for (int i = 0; i < kLanes; ++i) p[2 * i + 1] = word(b.v[i] * y.v[i]);
+}
+// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
+[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
+  W w;
+  for (int i = 0; i < 2 * kLanes; ++i) w.v[i] = static_cast<int16_t>(p[i] * 256);
+  return w;
+}
+// The word of factor * f16 in every place; it must be in the range of words.
+[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
+  const int16_t x = word(f16_value(f16) * factor);
+  W w;
+  for (int16_t& v : w.v) v = x;
+  return w;
+}
+[[gnu::always_inline]] inline W mul_high(W a, W b) {
+  for (int i = 0; i < 2 * kLanes; ++i)
+    a.v[i] = static_cast<int16_t>((a.v[i] * b.v[i] + (1 << 14)) >> 15);
+  return a;
+}
+[[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
+  __builtin_memcpy(p, a.v, sizeof a.v);
+}
+[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
+  for (int i = 0; i < 2 * kLanes; ++i) {
+    p[2 * i] = a.v[i];
+    p[2 * i + 1] = b.v[i];
+  }
+}
+// The largest of n words without their top bits.
+[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
+  int most = 0;
+  for (int64_t i = 0; i < n; ++i) most = (p[i] & 0x7fff) > most ? p[i] & 0x7fff : most;
+  return static_cast<uint16_t>(most);
+}
+[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
+  I r = zeros();
+  for (int i = 0; i < kLanes; ++i)
+    for (int j = 0; j < kLanes; ++j)
+      r.v[i] =
+          static_cast<int32_t>(static_cast<uint32_t>(r.v[i]) + static_cast<uint32_t>(a[i].v[j]));
+  return r;
 }
 
 }  // namespace
