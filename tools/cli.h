@@ -36,6 +36,7 @@ struct Command {
 };
 using MakeCommand = Command (*)(CLI::App& app);
 
+Command bench_command(CLI::App& app);
 Command chat_command(CLI::App& app);
 Command completion_command(CLI::App& app);
 Command doctor_command(CLI::App& app);
