@@ -1,6 +1,7 @@
 #include "tools/bench_run.h"
 
 #include "base/team.h"
+#include "tools/doctor.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -33,7 +34,8 @@ void BenchRunner::open(const BenchCase& bench) {
   DeviceChoice device = options_.device;
   device.options.threads = bench.threads() > 0 ? bench.threads() : Team::usable_cores();
   if (!options_.no_probe && !speeds_.contains(device.options.threads))
-    speeds_[device.options.threads] = measure_speed(device.options.threads, device.options.isa);
+    speeds_[device.options.threads] = measure_speed(device.options.threads, device.options.isa,
+                                                    bandwidth_bytes(read_machine("")));
   EngineOptions engine{.context = bench.context,
                        .spare_slots = 1,
                        .ubatch = std::min({bench.ubatch, bench.batch, bench.context}),
