@@ -36,6 +36,7 @@ struct Command {
 };
 using MakeCommand = Command (*)(CLI::App& app);
 
+Command batched_bench_command(CLI::App& app);
 Command bench_command(CLI::App& app);
 Command chat_command(CLI::App& app);
 Command completion_command(CLI::App& app);
@@ -45,6 +46,7 @@ Command inspect_command(CLI::App& app);
 Command perplexity_command(CLI::App& app);
 Command probe_command(CLI::App& app);
 Command run_command(CLI::App& app);
+Command sweep_command(CLI::App& app);
 Command tokenize_command(CLI::App& app);
 
 // Parses the arguments (without the program's name) and runs the command that they name. Never

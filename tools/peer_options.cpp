@@ -18,13 +18,24 @@ struct LongName {
   std::string_view peer, ours;
 };
 constexpr LongName kLongNames[] = {
-    {"-ub", "--ubatch-size"},      {"-np", "--parallel"},
-    {"-ctk", "--cache-type-k"},    {"-ctv", "--cache-type-v"},
-    {"--n-ctx", "--ctx-size"},     {"--n-predict", "--predict"},
-    {"-sys", "--system-prompt"},   {"-spf", "--system-prompt-file"},
-    {"-sp", "--special"},          {"-pg", "--prompt-gen"},
-    {"-gp", "--gen-after-prompt"}, {"-tgb", "--threads-gen-batch"},
+    {"-ub", "--ubatch-size"},
+    {"-np", "--parallel"},
+    {"-ctk", "--cache-type-k"},
+    {"-ctv", "--cache-type-v"},
+    {"--n-ctx", "--ctx-size"},
+    {"--n-predict", "--predict"},
+    {"-sys", "--system-prompt"},
+    {"-spf", "--system-prompt-file"},
+    {"-sp", "--special"},
+    {"-pg", "--prompt-gen"},
+    {"-gp", "--gen-after-prompt"},
+    {"-tgb", "--threads-gen-batch"},
     {"-oe", "--output-err"},
+    {"-nrep", "--n-repetitions"},
+    {"-npp", "--npp"},
+    {"-ntg", "--ntg"},
+    {"-npl", "--npl"},
+    {"-pps", "--pps"},
 };
 
 bool is_switch_word(std::string_view word) {
