@@ -2,7 +2,9 @@
 #include "base/check.h"
 #include "tools/bench_model.h"
 #include "tools/cli.h"
+#include "tools/doctor.h"
 #include "tools/interrupt.h"
+#include "tools/machine_speed.h"
 #include "tools/number_lists.h"
 #include "tools/progress.h"
 
@@ -19,7 +21,7 @@ namespace {
 struct BatchedOptions {
   std::string model, format = "md";
   std::vector<int64_t> prompt, generate, sequences;
-  bool shared_prompt = false;
+  bool shared_prompt = false, no_probe = false;
   DeviceChoice device;
   EngineOptions engine{.context = 0};
   int64_t batch = 2048, seed = 1;
@@ -37,8 +39,9 @@ struct BatchedCase {
 };
 
 struct BatchedResult {
-  BatchedCase batched;
-  StepCost prompt, generate;
+  BatchedCase batched{};
+  StepCost prompt{}, generate{};
+  MachineSpeed machine{};  // zeros where nothing was measured
 };
 
 // llama-batched-bench leaves out what does not fit; here it is said.
@@ -79,7 +82,8 @@ class BatchedRunner {
   }
 
   BatchedResult run(const BatchedCase& c) {
-    BatchedResult result{c, {}, {}};
+    BatchedResult result;
+    result.batched = c;
     std::vector<Sequence> sequences;
     const int64_t readers = c.shared ? 1 : c.sequences;
     for (int64_t i = 0; i < readers; ++i) sequences.push_back(model_.engine().new_sequence());
@@ -169,13 +173,20 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
       {"t_tg", t_tg},
       {"speed_tg", s_tg},
       {"t", t},
-      {"speed", s},
-      {"bytes_per_step_tg", nullptr},
-      {"tokens_per_called_expert_tg", nullptr}};
-  if (g.steps > 0) line["bytes_per_step_tg"] = g.bytes() / static_cast<uint64_t>(g.steps);
-  if (g.experts_called > 0)
-    line["tokens_per_called_expert_tg"] =
-        static_cast<double>(g.expert_calls) / static_cast<double>(g.experts_called);
+      {"speed", s}};
+  const auto add = [&](const char* key, bool there, double value) {
+    line[key] = there ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+  };
+  const MachineSpeed& m = r.machine;
+  add("read_bandwidth", m.read_bytes > 0, m.read_bytes);
+  add("read_share_tg", m.read_bytes > 0 && t_tg > 0,
+      static_cast<double>(g.bytes()) / t_tg / m.read_bytes);
+  add("int8_peak", m.int8_ops > 0, m.int8_ops);
+  add("peak_share_pp", m.int8_ops > 0 && t_pp > 0, r.prompt.matmul_ops / t_pp / m.int8_ops);
+  add("bytes_per_step_tg", g.steps > 0,
+      static_cast<double>(g.bytes()) / static_cast<double>(g.steps));
+  add("tokens_per_called_expert_tg", g.experts_called > 0,
+      static_cast<double>(g.expert_calls) / static_cast<double>(g.experts_called));
   return line.dump() + "\n";
 }
 
@@ -189,6 +200,10 @@ int run_batched_bench(const BatchedOptions& o) {
     planned.sequences = std::max(planned.sequences, static_cast<int>(c.sequences));
   }
   planned.ubatch = std::min(planned.ubatch, o.batch);
+  MachineSpeed speed;
+  if (!o.no_probe && o.format == "jsonl")
+    speed = measure_speed(o.device.options.threads, o.device.options.isa,
+                          bandwidth_bytes(read_machine("")));
   BenchModel model(o.model, o.device, planned);
   BatchedRunner runner(model, o.batch, o.seed);
   Progress progress(static_cast<int64_t>(cases.size()), "cases done");
@@ -197,7 +212,9 @@ int run_batched_bench(const BatchedOptions& o) {
   progress.result();
   if (o.format != "jsonl") fmt::print("{}", head());
   for (const BatchedCase& c : cases) {
-    fmt::print("{}", row(runner.run(c), o.format, model));
+    BatchedResult result = runner.run(c);
+    result.machine = speed;
+    fmt::print("{}", row(result, o.format, model));
     std::fflush(stdout);
     progress.advance(1);
     if (interrupt.interrupted()) throw Interrupted();
@@ -243,6 +260,8 @@ Command batched_bench_command(CLI::App& app) {
   command.add_option("--output-format", o->format, "Report (default: md)")
       ->type_name("md|jsonl")
       ->check(CLI::IsMember({"md", "jsonl"}).description(""));
+  command.add_flag("--no-probe", o->no_probe,
+                   "Do not measure the machine: no shares in the lines of JSON");
   add_integer(command, "-s,--seed", o->seed, 0, int64_t{1} << 31,
               "Of the random tokens (default: 1)");
   add_device_options(command, o->device);
