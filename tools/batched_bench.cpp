@@ -257,9 +257,9 @@ Command batched_bench_command(CLI::App& app) {
   add_integer(command, "--ubatch-size", o->engine.ubatch, 1, 65536,
               "-ub: most rows of a step (default: 512)");
   add_cache_type_options(command, o->engine);
-  command.add_option("--output-format", o->format, "Report (default: md)")
-      ->type_name("md|jsonl")
-      ->check(CLI::IsMember({"md", "jsonl"}).description(""));
+  command.add_option("--output-format", o->format, "Report; table is md (default: md)")
+      ->type_name("md|table|jsonl")
+      ->check(CLI::IsMember({"md", "table", "jsonl"}).description(""));
   command.add_flag("--no-probe", o->no_probe,
                    "Do not measure the machine: no shares in the lines of JSON");
   add_integer(command, "-s,--seed", o->seed, 0, int64_t{1} << 31,

@@ -1,4 +1,5 @@
 // braid bench on the demo model: the plan, every format, what is counted, every error.
+#include "format/test_files.h"
 #include "tools/bench_model.h"
 #include "tools/bench_plan.h"
 #include "tools/command_test_support.h"
@@ -6,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <set>
+#include <filesystem>
 
 namespace braid {
 namespace {
@@ -191,6 +192,20 @@ TEST(Bench, Formats) {
     EXPECT_EQ(md[row].size() - (row > 1), md[0].size()) << md[row];
 
   EXPECT_EQ(as("none"), "");
+}
+
+TEST(Bench, QuotesInNamesAreDoubled) {
+  const test::TemporaryFolder folder;
+  const std::string odd = folder / "it's \"odd\".gguf";
+  std::filesystem::create_symlink(std::filesystem::absolute(kDemoModel), odd);
+  const auto as = [&](const char* format) {
+    return test::run_command(bench_command, {"bench", "-m", odd, "-p", "4", "-n", "0", "-r", "1",
+                                             "-t", "1", "--no-probe", "-o", format})
+        .out;
+  };
+  EXPECT_NE(as("csv").find("it's \"\"odd\"\".gguf\""), std::string::npos);
+  EXPECT_NE(as("sql").find("it''s \"odd\".gguf'"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(as("jsonl"))["model_filename"], odd);
 }
 
 TEST(Bench, AReportOnStderrAsWell) {

@@ -88,8 +88,10 @@ TEST(PeerCommandLines, OfBench) {
        {"-mmp 0", "-fmoe 0,1", "-rtr 1", "-thp 0", "--n-cpu-moe 47"}},
       {"-pg 512,128 -gp 4096,32 -tgb 4,8 -ctk f16 -ctv f16,bf16 -embd 0 -sm layer -ts 1/1 -w 0",
        {"-embd 0", "-sm layer", "-ts 1/1"}},
-      {"-d 0,4096 --no-warmup --delay 1 -oe md --prio 2 --progress -v",
-       {"--prio 2", "--progress", "-v"}},
+      {"-d 0,4096 --no-warmup --delay 1 -oe md --prio 2 --progress -v "
+       "-mla 0,3 -amb 512 -gr 1 --numa isolate -mqkv 0 -muge 0 -sas 1 -rcache 0 -no-fug 1 -cuda x",
+       {"--prio 2", "--progress", "-v", "-mla 0,3", "-amb 512", "-gr 1", "--numa isolate",
+        "-mqkv 0", "-muge 0", "-sas 1", "-rcache 0", "-no-fug 1", "-cuda x"}},
   };
   for (const Case& c : cases) expect_starts(c, bench_command, {"-m", "model.gguf"});
 }

@@ -31,6 +31,7 @@ constexpr LongName kLongNames[] = {
     {"-gp", "--gen-after-prompt"},
     {"-tgb", "--threads-gen-batch"},
     {"-oe", "--output-err"},
+    {"-wb", "--warmup-batch"},
     {"-nrep", "--n-repetitions"},
     {"-npp", "--npp"},
     {"-ntg", "--ntg"},

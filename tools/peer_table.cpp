@@ -81,6 +81,7 @@ constexpr PeerOption kPeerOptions[] = {
     {"--merge-qkv", kNone, kOneKernel},
     {"-muge", kNone, kOneKernel},
     {"--merge-up-gate-experts", kNone, kOneKernel},
+    {"--merge-up-gate-exps", kNone, kOneKernel},
     {"-gr", kNone, kPlanned},
     {"--graph-reuse", kNone, kPlanned},
     {"-no-gr", kNone, kPlanned},

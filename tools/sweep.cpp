@@ -223,9 +223,9 @@ Command sweep_command(CLI::App& app) {
               "-nrep: times that the first row is measured (default: 1)");
   add_integer(command, "--sweep-stride", o->stride, 1, 1000000,
               "Measure every N-th row, only fill the others (default: 1)");
-  command.add_option("--output-format", o->format, "Report (default: md)")
-      ->type_name("md|jsonl")
-      ->check(CLI::IsMember({"md", "jsonl"}).description(""));
+  command.add_option("--output-format", o->format, "Report; table is md (default: md)")
+      ->type_name("md|table|jsonl")
+      ->check(CLI::IsMember({"md", "table", "jsonl"}).description(""));
   command.add_option("--plot", o->plot, "Draw speed against depth into this SVG file")
       ->type_name("FILE");
   command

@@ -34,7 +34,8 @@ std::string text_of_file(const std::string& path) {
 }
 
 TEST(Sweep, TheTableIsThePeers) {
-  const Outcome outcome = sweep({"-c", "100", "-ub", "32", "-n", "4", "--warmup-batch"});
+  const Outcome outcome =
+      sweep({"-c", "100", "-ub", "32", "-n", "4", "-wb", "--output-format", "table"});
   ASSERT_EQ(outcome.code, kDone) << outcome.err;
   EXPECT_EQ(outcome.err, "");
   const auto lines = lines_of(outcome.out);
