@@ -22,6 +22,7 @@ Examples:
   braid chat
   braid run -p "The harbour was quiet when"
   braid doctor
+  braid bench -m model.gguf
   braid inspect model.gguf
   braid perplexity -m model.gguf -f text.txt
   braid perplexity --help)";

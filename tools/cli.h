@@ -36,13 +36,17 @@ struct Command {
 };
 using MakeCommand = Command (*)(CLI::App& app);
 
+Command batched_bench_command(CLI::App& app);
+Command bench_command(CLI::App& app);
 Command chat_command(CLI::App& app);
 Command completion_command(CLI::App& app);
 Command doctor_command(CLI::App& app);
 Command golden_command(CLI::App& app);
 Command inspect_command(CLI::App& app);
 Command perplexity_command(CLI::App& app);
+Command probe_command(CLI::App& app);
 Command run_command(CLI::App& app);
+Command sweep_command(CLI::App& app);
 Command tokenize_command(CLI::App& app);
 
 // Parses the arguments (without the program's name) and runs the command that they name. Never

@@ -1,11 +1,12 @@
 // What `braid doctor` finds out about a machine: as data, so that its parts can be tested.
 //
 // Everything may be missing, in a container above all: what cannot be read is unknown, never an
-// error. doctor_machine.cpp reads, doctor_measure.cpp measures, doctor_models.cpp reckons what
-// would run, doctor_text.cpp says it.
+// error. doctor_machine.cpp reads, doctor_measure.cpp and machine_speed.cpp measure,
+// doctor_models.cpp reckons what would run, doctor_text.cpp says it.
 #pragma once
 
 #include "format/tensor_file.h"
+#include "tools/machine_speed.h"
 
 #include <nlohmann/json.hpp>
 
@@ -69,13 +70,6 @@ Disk read_disk(const std::string& root, const std::string& path);
 
 // Reads up to half a second of the file past the page cache.
 void measure_disk(const std::string& file, Disk& disk);
-
-struct Bandwidth {
-  double one_thread = 0, all_threads = 0;  // bytes per second
-  int threads = 0;
-};
-// Takes `bytes` of memory and about half a second.
-Bandwidth measure_bandwidth(size_t bytes, int threads);
 
 // As much as the last caches cannot hold, but no strain on the machine.
 size_t bandwidth_bytes(const Machine& machine);

@@ -60,6 +60,10 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
                 "most 32768)");
   add_integer(command, "--ubatch-size", options.ubatch, 1, 65536,
               fmt::format("-ub: most rows of a step (default: {})", options.ubatch));
+  add_cache_type_options(command, options);
+}
+
+void add_cache_type_options(CLI::App& command, EngineOptions& options) {
   add_cache_type(command, "--cache-type-k", options.key_type,
                  "-ctk: how keys are kept (default: f16)");
   add_cache_type(command, "--cache-type-v", options.value_type, "-ctv: the same for values");

@@ -23,6 +23,9 @@ std::unique_ptr<Device> open_device(const DeviceChoice& choice);
 // -c, -ub, -ctk, -ctv. The defaults are what the EngineOptions hold.
 void add_engine_options(CLI::App& command, EngineOptions& options);
 
+// -ctk, -ctv
+void add_cache_type_options(CLI::App& command, EngineOptions& options);
+
 // An integer option that refuses numbers outside of [min, max] on the command line.
 CLI::Option* add_integer(CLI::App& command, const std::string& names, int64_t& value, int64_t min,
                          int64_t max, const std::string& help);

@@ -81,6 +81,32 @@ TEST(PeerCommandLines, OfRun) {
   for (const Case& c : cases) expect_starts(c, run_command, {"-m", "model.gguf", "-p", "Hello"});
 }
 
+TEST(PeerCommandLines, OfBench) {
+  const Case cases[] = {
+      {"-p 512 -n 128 -ngl 0 -fa 0,1 -t 8 -r 3 -o json", {"-ngl 0", "-fa 0,1"}},
+      {"-p 512,2048 -n 0 -ub 512,1024 -b 2048 -mmp 0 -fmoe 0,1 -rtr 1 -thp 0 --n-cpu-moe 47",
+       {"-mmp 0", "-fmoe 0,1", "-rtr 1", "-thp 0", "--n-cpu-moe 47"}},
+      {"-pg 512,128 -gp 4096,32 -tgb 4,8 -ctk f16 -ctv f16,bf16 -embd 0 -sm layer -ts 1/1 -w 0",
+       {"-embd 0", "-sm layer", "-ts 1/1"}},
+      {"-d 0,4096 --no-warmup --delay 1 -oe md --prio 2 --progress -v "
+       "-mla 0,3 -amb 512 -gr 1 --numa isolate -mqkv 0 -muge 0 -sas 1 -rcache 0 -no-fug 1 -cuda x",
+       {"--prio 2", "--progress", "-v", "-mla 0,3", "-amb 512", "-gr 1", "--numa isolate",
+        "-mqkv 0", "-muge 0", "-sas 1", "-rcache 0", "-no-fug 1", "-cuda x"}},
+  };
+  for (const Case& c : cases) expect_starts(c, bench_command, {"-m", "model.gguf"});
+}
+
+TEST(PeerCommandLines, OfSweepAndBatchedBench) {
+  expect_starts(
+      {"-c 135168 -fa on --merge-qkv -ger -sm layer -ngl 99 --threads 1 --n-predict 64 "
+       "-ub 2048 -b 2048 --warmup-batch -nrep 2 --minilog --sweep-memory",
+       {"-fa on", "--merge-qkv", "-ger", "-sm layer", "-ngl 99", "--minilog", "--sweep-memory"}},
+      sweep_command, {"-m", "model.gguf"});
+  expect_starts({"-c 16384 -b 2048 -ub 512 -npp 128,256 -ntg 128 -npl 1,2,4 -pps -ngl 99 -fa 1",
+                 {"-ngl 99", "-fa 1"}},
+                batched_bench_command, {"-m", "model.gguf"});
+}
+
 TEST(PeerCommandLines, ACacheTypeThatIsNotThereIsAnErrorWithWhatThereIs) {
   static constexpr std::array<MakeCommand, 1> kCommands = {run_command};
   testing::internal::CaptureStderr();

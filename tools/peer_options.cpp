@@ -18,16 +18,37 @@ struct LongName {
   std::string_view peer, ours;
 };
 constexpr LongName kLongNames[] = {
-    {"-ub", "--ubatch-size"},    {"-np", "--parallel"},
-    {"-ctk", "--cache-type-k"},  {"-ctv", "--cache-type-v"},
-    {"--n-ctx", "--ctx-size"},   {"--n-predict", "--predict"},
-    {"-sys", "--system-prompt"}, {"-spf", "--system-prompt-file"},
+    {"-ub", "--ubatch-size"},
+    {"-np", "--parallel"},
+    {"-ctk", "--cache-type-k"},
+    {"-ctv", "--cache-type-v"},
+    {"--n-ctx", "--ctx-size"},
+    {"--n-predict", "--predict"},
+    {"-sys", "--system-prompt"},
+    {"-spf", "--system-prompt-file"},
     {"-sp", "--special"},
+    {"-pg", "--prompt-gen"},
+    {"-gp", "--gen-after-prompt"},
+    {"-tgb", "--threads-gen-batch"},
+    {"-oe", "--output-err"},
+    {"-wb", "--warmup-batch"},
+    {"-nrep", "--n-repetitions"},
+    {"-npp", "--npp"},
+    {"-ntg", "--ntg"},
+    {"-npl", "--npl"},
+    {"-pps", "--pps"},
 };
 
+// "on", or a list of such words: llama-bench runs every test with each.
 bool is_switch_word(std::string_view word) {
   constexpr std::array<std::string_view, 5> kWords = {"on", "off", "auto", "0", "1"};
-  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+  for (size_t begin = 0; begin <= word.size();) {
+    const size_t end = std::min(word.find(',', begin), word.size());
+    const std::string_view one = word.substr(begin, end - begin);
+    if (std::find(kWords.begin(), kWords.end(), one) == kWords.end()) return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 std::string our_name(const std::string& name) {
@@ -105,9 +126,10 @@ class Translation {
     const PeerOption* option = find_peer_option(name, command_.get_name());
     if (option == nullptr) return false;
     std::string given = arguments_[at_];
+    // llama-bench gives a value to what is a plain flag elsewhere: -rtr 0,1.
+    const bool may = option->value == PeerValue::kSwitch || command_.get_name() == "bench";
     const bool value =
-        option->value == PeerValue::kOne ||
-        (option->value == PeerValue::kSwitch && more() && is_switch_word(arguments_[at_ + 1]));
+        option->value == PeerValue::kOne || (may && more() && is_switch_word(arguments_[at_ + 1]));
     if (value && rest.empty() && more()) given += " " + arguments_[++at_];
     out_.notes.push_back(fmt::format("{}: has nothing to do here: {}", given, option->why));
     return true;

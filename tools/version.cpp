@@ -32,6 +32,9 @@ constexpr const char* kOptimised = ", not optimised";
 
 }  // namespace
 
+std::string build_version() { return BRAID_VERSION; }
+std::string build_commit() { return BRAID_COMMIT; }
+
 std::string version_text() {
   const std::string commit = BRAID_COMMIT;
   return fmt::format("braid {}\n{}compiler: {}{}\ninstruction sets: {}\n", BRAID_VERSION,

@@ -79,6 +79,9 @@ class Device {
   virtual void run(const Program& program, const Buffer& workspace) = 0;
   // Weight bytes that the threads have read in all runs so far.
   virtual uint64_t weight_bytes_read() const = 0;
+  // What they have counted in all runs of one operation, an index into kOpNames; nothing where a
+  // device does not tell operations apart.
+  virtual Counters counted_of(size_t /*op*/) const { return {}; }
 
  protected:
   Device() = default;

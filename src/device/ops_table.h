@@ -15,9 +15,18 @@
 
 namespace braid {
 
-// What a thread has read of the weights, for the measured bytes of a step.
+// What a thread has read of the weights, for the measured bytes of a step. One thread counts the
+// calls of experts: a row that is sent to an expert is a call.
 struct alignas(64) Counters {
   uint64_t weight_bytes = 0;
+  uint64_t expert_calls = 0, experts_called = 0;
+
+  Counters& operator+=(const Counters& other) {
+    weight_bytes += other.weight_bytes;
+    expert_calls += other.expert_calls;
+    experts_called += other.experts_called;
+    return *this;
+  }
 };
 
 // One thread's part in one phase.

@@ -7,6 +7,7 @@
 #include "device/ops_table.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <span>
 #include <variant>
@@ -16,6 +17,11 @@ namespace braid {
 
 using OpArgs = std::variant<EmbedArgs, GdnMixArgs, AttnMixArgs, LinearAddArgs, MlpArgs, RouteArgs,
                             ExpertsArgs, NormRowsArgs, MtpJointArgs, HeadArgs>;
+
+// The operations in the order of OpArgs, for what is counted of each.
+inline constexpr std::array<const char*, std::variant_size_v<OpArgs>> kOpNames = {
+    "embed", "gdn_mix", "attn_mix",  "linear_add", "mlp",
+    "route", "experts", "norm_rows", "mtp_joint",  "head"};
 
 class Program {
  public:

@@ -43,7 +43,7 @@ FileMatrix by_key_head(const FileMatrix& m, const GdnShape& shape) {
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const DeviceOptions& options)
-      : team_(options.threads), counters_(static_cast<size_t>(team_.threads())) {
+      : team_(options.threads), counters_(static_cast<size_t>(team_.threads()) * kOpNames.size()) {
     const std::vector<std::string> isas = usable_isas();
     const std::string isa = options.isa.empty() ? isas.front() : options.isa;
     if (std::find(isas.begin(), isas.end(), isa) == isas.end())
@@ -155,7 +155,8 @@ class CpuDevice final : public Device {
     const auto work = [&](int phase, int thread) {
       const auto [step, own] = phases_[static_cast<size_t>(phase)];
       const Share share{own, thread, team_.threads(), workspace.data(),
-                        &counters_[static_cast<size_t>(thread)]};
+                        &counters_[static_cast<size_t>(thread) * kOpNames.size() +
+                                   program.steps()[step].args.index()]};
       program.steps()[step].work(share);
     };
     try {
@@ -169,6 +170,11 @@ class CpuDevice final : public Device {
   uint64_t weight_bytes_read() const override {
     uint64_t sum = 0;
     for (const Counters& c : counters_) sum += c.weight_bytes;
+    return sum;
+  }
+  Counters counted_of(size_t op) const override {
+    Counters sum;
+    for (size_t i = op; i < counters_.size(); i += kOpNames.size()) sum += counters_[i];
     return sum;
   }
 
@@ -215,7 +221,7 @@ class CpuDevice final : public Device {
   }
 
   Team team_;
-  std::vector<Counters> counters_;
+  std::vector<Counters> counters_;  // [thread][operation]
   Kernels kernels_;
   std::string name_;
   Ops ops_;

@@ -50,6 +50,10 @@ class Mixture {
     for (int e = 0; e < shape_.experts; ++e) {
       const int count = find_calls(e);
       if (count == 0) continue;
+      if (share_.thread == 0) {
+        share_.counters->expert_calls += static_cast<uint64_t>(count);
+        ++share_.counters->experts_called;
+      }
       for (int64_t n = begin; n < end; ++n) {
         const int64_t row = int64_t{e} * shape_.d_ff + n;
         w_.gate.read(row, s_.w, share_.counters);

@@ -20,7 +20,7 @@ Mlp mlp_of(const MlpFileWeights& w) { return {Matrix(w.gate), Matrix(w.up), Matr
 class RefDevice final : public Device {
  public:
   explicit RefDevice(const DeviceOptions& options)
-      : team_(options.threads), counters_(static_cast<size_t>(team_.threads())) {
+      : team_(options.threads), counters_(static_cast<size_t>(team_.threads()) * kOpNames.size()) {
     if (!options.isa.empty())
       fail("device ref has no instruction sets, \"{}\" was asked for: leave the option out",
            options.isa);
@@ -93,13 +93,18 @@ class RefDevice final : public Device {
     for (const Program::Step& step : program.steps())
       team_.run(step.phases, [&](int phase, int thread) {
         step.work({phase, thread, team_.threads(), workspace.data(),
-                   &counters_[static_cast<size_t>(thread)]});
+                   &counters_[static_cast<size_t>(thread) * kOpNames.size() + step.args.index()]});
       });
   }
 
   uint64_t weight_bytes_read() const override {
     uint64_t sum = 0;
     for (const Counters& c : counters_) sum += c.weight_bytes;
+    return sum;
+  }
+  Counters counted_of(size_t op) const override {
+    Counters sum;
+    for (size_t i = op; i < counters_.size(); i += kOpNames.size()) sum += counters_[i];
     return sum;
   }
 
@@ -113,7 +118,7 @@ class RefDevice final : public Device {
 
  private:
   Team team_;
-  std::vector<Counters> counters_;
+  std::vector<Counters> counters_;  // [thread][operation]
   Ops ops_;
   // What prepare() handed out lives here; a deque never moves its elements.
   std::deque<Vector> vectors_;

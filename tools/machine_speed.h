@@ -1,0 +1,43 @@
+// How fast this machine could be, by itself: what the speed of a model is held against.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace braid {
+
+// Per second; zero: not measured.
+struct Bandwidth {
+  double one_thread = 0, all_threads = 0;  // bytes
+  int threads = 0;
+};
+// Reads `bytes` of memory again and again, for about half a second.
+Bandwidth measure_bandwidth(size_t bytes, int threads);
+
+// What one kind of instruction can do at most.
+struct Peak {
+  std::string kind{};                      // "int8", "bf16", "f32"
+  std::string instruction{};               // "vpdpbusd 512"
+  std::string isa{};                       // the set of kernels that has it
+  double one_thread = 0, all_threads = 0;  // operations per second; a multiply-add is two
+};
+// Of every instruction set that this processor and this build have, best first; about a tenth of a
+// second each.
+std::vector<Peak> measure_peaks(int threads);
+
+// Of Braid's own team: what the end of a phase costs, in seconds.
+double measure_barrier(int threads);
+
+// What `braid bench` needs to know: reads and the dot product of 8-bit integers, with all threads.
+// Zero: not measured, or there is no such instruction.
+struct MachineSpeed {
+  int threads = 0;
+  double read_bytes = 0;
+  double int8_ops = 0;
+  std::string int8_kind{};
+};
+// As kernels of this instruction set ("" for the best there is) could use the machine.
+MachineSpeed measure_speed(int threads, const std::string& isa, size_t bytes);
+
+}  // namespace braid
