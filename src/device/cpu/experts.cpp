@@ -270,7 +270,7 @@ void work(const ExpertsArgs& args, const Share& share) {
       ws.x.prepare(k, args.x, &args.norm, args.batch.counts->rows, nullptr, share))
     return;
   sort_calls(args, ws.calls);
-  if (share.thread == 0 && share.phase == first) {
+  if (share.thread == 0 && share.phase == gate_phase) {
     share.counters->expert_calls +=
         static_cast<uint64_t>(args.batch.counts->rows) * args.w.shape.top_k;
     share.counters->experts_called += static_cast<uint64_t>(ws.calls.count);

@@ -7,6 +7,9 @@
 // in the same step or not. All sums run in the order of positions.
 #include "device/cpu/gdn_group.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace braid::cpu {
 namespace {
 

@@ -14,7 +14,7 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-constexpr int kChains = 12;
+constexpr int kProbeChains = 12;
 #define CHAINS(T, zero)                                                                     \
   T a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero, \
     a8 = zero, a9 = zero, a10 = zero, a11 = zero;
@@ -127,10 +127,10 @@ void f32_fma(int64_t rounds) {
 
 void fill_peaks(ProbeKernels& p) {
   const Extras e = extras();
-  if (e.avx512_vnni) p.int8_dot = {"vpdpbusd 512", kChains * kBytes * 2, int8_dot};
-  if (e.avx512_bf16) p.bf16_dot = {"vdpbf16ps 512", kChains * kBytes, bf16_dot};
-  p.int8_maddubs = {"vpmaddubsw 512", kChains * kBytes * 2, int8_maddubs};
-  p.f32_fma = {"vfmadd 512", kChains * kBytes / 2, f32_fma};
+  if (e.avx512_vnni) p.int8_dot = {"vpdpbusd 512", kProbeChains * kBytes * 2, int8_dot};
+  if (e.avx512_bf16) p.bf16_dot = {"vdpbf16ps 512", kProbeChains * kBytes, bf16_dot};
+  p.int8_maddubs = {"vpmaddubsw 512", kProbeChains * kBytes * 2, int8_maddubs};
+  p.f32_fma = {"vfmadd 512", kProbeChains * kBytes / 2, f32_fma};
 }
 
 #elif defined(__AVX2__)
@@ -187,9 +187,9 @@ void f32_fma(int64_t rounds) {
 }
 
 void fill_peaks(ProbeKernels& p) {
-  if (extras().avx_vnni) p.int8_dot = {"vpdpbusd 256", kChains * kBytes * 2, int8_dot};
-  p.int8_maddubs = {"vpmaddubsw 256", kChains * kBytes * 2, int8_maddubs};
-  p.f32_fma = {"vfmadd 256", kChains * kBytes / 2, f32_fma};
+  if (extras().avx_vnni) p.int8_dot = {"vpdpbusd 256", kProbeChains * kBytes * 2, int8_dot};
+  p.int8_maddubs = {"vpmaddubsw 256", kProbeChains * kBytes * 2, int8_maddubs};
+  p.f32_fma = {"vfmadd 256", kProbeChains * kBytes / 2, f32_fma};
 }
 
 #else
@@ -212,7 +212,7 @@ void f32_fma(int64_t rounds) {
 }
 
 void fill_peaks(ProbeKernels& p) {
-  p.f32_fma = {"multiply and add", kChains * 2.0 * kLanes, f32_fma};
+  p.f32_fma = {"multiply and add", kProbeChains * 2.0 * kLanes, f32_fma};
 }
 
 #endif
