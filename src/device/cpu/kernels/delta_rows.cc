@@ -44,9 +44,32 @@ template <class F>
   if (i < size) f(i, size - i);
 }
 
+// The sums of squares of up to kDeltaBlock rows, four side by side; a missing one is the last
+// again.
+void squares(const float* x, int64_t stride, int rows, int64_t n, float* out) {
+  for (int from = 0; from < rows; from += 4) {
+    const float* row[4];
+    V acc[4];
+    for (int r = 0; r < 4; ++r) {
+      row[r] = x + stride * (from + r < rows ? from + r : rows - 1);
+      acc[r] = set1(0.0f);
+    }
+    each_vector(
+        n, [&](int64_t i, int64_t lanes) __attribute__((always_inline)) {
+          for (int r = 0; r < 4; ++r) {
+            const V y = load_upto(row[r] + i, lanes);
+            acc[r] = fma(y, y, acc[r]);
+          }
+        });
+    sum4(acc, out + from);
+  }
+}
+
 void unit_rows(float* x, int rows, int64_t n, float eps, float scale) {
+  float factors[kDeltaBlock];
+  squares(x, n, rows, n, factors);
   for (int r = 0; r < rows; ++r, x += n) {
-    const V factor = set1(scale / __builtin_sqrtf(dot(x, x, n) + eps));
+    const V factor = set1(scale / __builtin_sqrtf(factors[r] + eps));
     each_vector(
         n, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
           store_upto(x + i, mul(load_upto(x + i, lanes), factor), lanes);
@@ -138,13 +161,11 @@ template <int N>
   }
 }
 
-// The factors of all rows before the first is used: a chain of a sum, a root and a division each.
 void gated_norm(const GatedNorm& g) {
   float factors[kDeltaBlock];
-  for (int r = 0; r < g.rows; ++r) {
-    const float* x = g.x + r * g.x_stride;
-    factors[r] = 1.0f / __builtin_sqrtf(dot(x, x, g.n) / static_cast<float>(g.n) + g.eps);
-  }
+  squares(g.x, g.x_stride, g.rows, g.n, factors);
+  for (int r = 0; r < g.rows; ++r)
+    factors[r] = 1.0f / __builtin_sqrtf(factors[r] / static_cast<float>(g.n) + g.eps);
   for (int r = 0; r < g.rows; ++r) {
     int64_t i = 0;
     for (; i + kChains * kLanes <= g.n; i += kChains * kLanes)

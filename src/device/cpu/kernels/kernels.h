@@ -97,7 +97,7 @@ struct DeltaPiece {
   float* products;  // [2*kDeltaBlock, dv] of room; the answer of token t is left in row 2t + 1
 };
 
-// out[t] = x[t] / rms(x[t]) * weight * silu(gate[t])
+// out[t] = x[t] / rms(x[t]) * weight * silu(gate[t]) for up to kDeltaBlock rows of n.
 struct GatedNorm {
   const float *x, *gate, *weight;
   int64_t x_stride, gate_stride, out_stride, n;
@@ -126,8 +126,8 @@ struct Kernels {
 
   // Gated DeltaNet.
   void (*conv_silu)(const ConvPiece&);
-  void (*unit_rows)(float* x, int rows, int64_t n, float eps, float scale);  // [rows, n], to norms
-                                                                             // of `scale`
+  // Up to kDeltaBlock rows of n scaled to the length `scale`: x *= scale / sqrt(|x|^2 + eps).
+  void (*unit_rows)(float* x, int rows, int64_t n, float eps, float scale);
   void (*delta_gates)(const DeltaGates&);
   void (*key_products)(const KeyProducts&);
   void (*delta_rule)(const DeltaPiece&);
