@@ -83,8 +83,8 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
   if (options_.sequences < 1 || options_.sequences > 4096)
     fail("{} sequences (1 to 4096)", options_.sequences);
   for (const DType type : {options_.key_type, options_.value_type})
-    if (type != DType::F32 && type != DType::F16 && type != DType::BF16)
-      fail("keys and values of type {}: Braid keeps them as F32, F16 or BF16 (-ctk, -ctv)",
+    if (type != DType::F32 && type != DType::F16 && type != DType::BF16 && type != DType::Q8_0)
+      fail("keys and values of type {}: Braid keeps them as F32, F16, BF16 or Q8_0 (-ctk, -ctv)",
            info(type).name);
   if (options_.spare_slots < 0 || options_.spare_slots > 4096)
     fail("{} spare slots (0 to 4096)", options_.spare_slots);

@@ -20,7 +20,8 @@ struct Attn : Subject {
                        dim, s.rope_dims, info(keys).name, info(values).name);
     allowed = weight_tolerance(type);
   }
-  // A key that lies between two numbers of its type may be rounded either way.
+  // A key that lies between two numbers of its type may be rounded either way. The products of all
+  // types but f32 are those of 16-bit words.
   double tolerance(const std::string& part) const override {
     const auto step = [](DType type) {
       return type == DType::F32 ? 3e-6 : type == DType::F16 ? 1e-3 : 8e-3;  // Q8_0: 1/127
@@ -81,11 +82,19 @@ TEST(AttnMix, Shapes) {
   check(Attn(f32, {5, 1, 1, 2, 2, 1e4f, 1e-2f}, f32, f32), plans());
   check(Attn(f32, {33, 3, 3, 6, 4, 1e6f, 1e-2f}, f32, f32), plans());
   check(Attn(f32, {33, 8, 1, 40, 40, 1e7f, 1e-2f}, f32, f32), plans());
-  if (!kSmall) check(Attn(DType::BF16, {64, 8, 2, 256, 64, 1e7f, 1e-2f}, f32, f32), plans());
+  if (kSmall) return;
+  const AttentionShape wide{64, 8, 2, 256, 64, 1e7f, 1e-2f};
+  check(Attn(DType::BF16, wide, f32, f32), plans());
+  check(Attn(DType::BF16, wide, DType::F16, DType::Q8_0), plans());
+  check(Attn(DType::BF16, wide, DType::Q8_0, DType::BF16), plans());
+  // Words that do not fill a vector, more than eight blocks of a row, one head of many.
+  check(Attn(f32, {33, 4, 2, 40, 8, 1e7f, 1e-2f}, DType::F16, DType::BF16), plans());
+  check(Attn(f32, {33, 2, 1, 288, 32, 1e7f, 1e-2f}, DType::Q8_0, DType::Q8_0), plans());
+  check(Attn(f32, {33, 20, 1, 64, 32, 1e7f, 1e-2f}, DType::Q8_0, DType::F16), plans());
 }
 
-TEST(AttnMix, Cuts) {
-  const Attn subject(DType::F32, kShape, DType::F16, DType::F16);
+void expect_same_in_cuts(DType keys, DType values) {
+  const Attn subject(DType::F32, kShape, keys, values);
   for (int32_t start : {0, 229})
     for (const Target& target : targets()) {
       const Outcome whole = run(subject, target, 1, {{{{1, start, 70}}}});
@@ -97,9 +106,27 @@ TEST(AttnMix, Cuts) {
           cut.steps.push_back({{1, start + done, end - done}});
           done = end;
         }
-        expect_same_bits(whole, run(subject, target, 2, cut), "a cut, " + target.name());
+        expect_same_bits(whole, run(subject, target, 2, cut), subject.name + ", " + target.name());
       }
     }
+}
+
+TEST(AttnMix, Cuts) {
+  expect_same_in_cuts(DType::F16, DType::F16);
+  expect_same_in_cuts(DType::Q8_0, DType::Q8_0);
+  expect_same_in_cuts(DType::F32, DType::BF16);
+}
+
+// A step of one row at depth is cut by partials, one of many rows by tiles: the same either way.
+TEST(AttnMix, ManyRows) {
+  const Attn subject(DType::F32, kShape, DType::F16, DType::Q8_0);
+  for (const Target& target : targets()) {
+    const Outcome whole = run(subject, target, 1, {{{{1, 500, 300}}}});
+    Plan cut;
+    for (int32_t at : {0, 255, 256, 257}) cut.steps.push_back({{1, 500 + at, at == 0 ? 255 : 1}});
+    cut.steps.push_back({{1, 758, 42}});
+    expect_same_bits(whole, run(subject, target, 3, cut), target.name());
+  }
 }
 
 }  // namespace

@@ -146,13 +146,12 @@ TEST_P(Cuts, TheNextLogitsDependOnEveryPartOfTheState) {
     EXPECT_TRUE(next_differs(changed)) << "row " << row;
   }
   // Keys: of the first layer with any, in the first head.
-  const size_t element = row_bytes(GetParam().cache, 1);
   for (int64_t p = 0; p < n; ++p) {
     Snapshot changed = state;
     const auto& kv = std::get<KvSpec>(*std::find_if(
         state.spec.layers.begin(), state.spec.layers.end(),
         [](const LayerState& layer) { return std::holds_alternative<KvSpec>(layer); }));
-    const size_t row = static_cast<size_t>(kv.head_dim) * element;
+    const size_t row = row_bytes(GetParam().cache, kv.head_dim);
     std::memset(&changed.kv.rows[static_cast<size_t>(p) * row], 0, row);
     EXPECT_TRUE(next_differs(changed)) << "key " << p;
   }

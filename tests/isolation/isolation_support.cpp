@@ -124,9 +124,10 @@ std::vector<Setup> setups() {
   if (kSmall)
     return {
         {"qwen3next", DType::F16, 2}, {"qwen35_r3", DType::F32, 3}, {"quantised", DType::F16, 1}};
-  return {{"qwen3next", DType::F16, 1}, {"qwen3next", DType::F16, 2}, {"qwen3next", DType::F16, 3},
-          {"qwen35_r3", DType::F32, 1}, {"qwen35_r3", DType::F16, 2}, {"qwen35moe", DType::F16, 1},
-          {"qwen35moe", DType::F32, 3}, {"quantised", DType::BF16, 1}};
+  return {
+      {"qwen3next", DType::F16, 1}, {"qwen3next", DType::F16, 2},  {"qwen3next", DType::F16, 3},
+      {"qwen35_r3", DType::F32, 1}, {"qwen35_r3", DType::F16, 2},  {"qwen35moe", DType::F16, 1},
+      {"qwen35moe", DType::F32, 3}, {"quantised", DType::BF16, 1}, {"qwen3next", DType::Q8_0, 2}};
 }
 
 std::vector<Setup> setups_with_mtp() {

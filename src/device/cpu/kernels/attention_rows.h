@@ -19,7 +19,7 @@ class Ahead {
         step_((bytes + int64_t{kLine} * turns - 1) / (int64_t{kLine} * turns) * kLine) {}
   [[gnu::always_inline]] void turn() {
     const char* to = end_ - at_ < step_ ? end_ : at_ + step_;
-    for (; at_ < to; at_ += kLine) __builtin_prefetch(at_, 0, 2);
+    for (; at_ < to; at_ += kLine) __builtin_prefetch(at_, 0, 3);
   }
 
  private:
