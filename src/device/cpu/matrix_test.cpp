@@ -45,7 +45,7 @@ struct Rows {
     const Inputs tile = in.tile(t);
     if (!in.quantised) return double{tile.plain[k * tile.rows + y]};
     const TileView v = tile_view(tile.quantised + k / kSubCols * tile.rows * kTileBytes, tile.rows);
-    return double{v.q[kSubCols * y + k % kSubCols]} * double{v.scale[y]};
+    return static_cast<double>(v.q[kSubCols * y + k % kSubCols]) * double{v.scale[y]};
   }
   std::vector<float> values;
   std::vector<uint8_t> quantised;

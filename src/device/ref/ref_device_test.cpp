@@ -42,7 +42,8 @@ TEST(RefDevice, AnExceptionOfAnyThreadArrives) {
   const Plan plan{{{{1, 0, 3}}}};
   Stage stage(*device, plan);
   RandomFile file(1);
-  const PackedMatrix w = device->prepare(file.matrix(DType::F32, 2, 4));  // too few for the tokens
+  const PackedMatrix w = device->prepare(file.matrix(DType::F32, 2, 4),  // too few for the tokens
+                                         MatrixUse::kLookup);
   Outcome outcome;
   EXPECT_THROW(
       stage.run(device->ops().embed, {stage.batch(plan.steps[0]), w, stage.output(4)}, outcome),
