@@ -20,6 +20,8 @@
 namespace braid::cpu {
 namespace {
 
+constexpr size_t kLargePage = 2 << 20;
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -183,7 +185,10 @@ class CpuDevice final : public Device {
     // Fresh pages: zeroed, and not taken from the machine before they are used.
     void* data = mmap(nullptr, std::max<size_t>(bytes, 1), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return data == MAP_FAILED ? nullptr : static_cast<std::byte*>(data);
+    if (data == MAP_FAILED) return nullptr;
+    // Weights and states are streamed: fewer, larger pages. Advice only; a refusal changes nothing.
+    if (bytes >= kLargePage) madvise(data, bytes, MADV_HUGEPAGE);
+    return static_cast<std::byte*>(data);
   }
   void release_bytes(std::byte* data, size_t bytes) override {
     munmap(data, std::max<size_t>(bytes, 1));
