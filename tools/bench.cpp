@@ -43,13 +43,13 @@ class Outputs {
 int run_bench(const BenchOptions& o) {
   const std::vector<BenchCase> plan = bench_plan(o);
   Outputs outputs(o);
-  BenchRunner runner(o);
-  Progress progress(static_cast<int64_t>(plan.size()) * runner.runs(), "runs done");
   const InterruptGuard interrupt;
+  BenchRunner runner(o, interrupt);
+  Progress progress(static_cast<int64_t>(plan.size()) * runner.runs(), "runs done");
   bool begun = false;
   try {
     for (const BenchCase& bench : plan) {
-      const BenchResult result = runner.run(bench, progress, interrupt);
+      const BenchResult result = runner.run(bench, progress);
       progress.result();
       if (!begun) outputs.begin(plan);  // an error before the first figure leaves stdout empty
       begun = true;
