@@ -138,13 +138,7 @@ Command bench_command(CLI::App& app) {
              "-oe: a report on stderr as well (default: none)");
   command.add_flag("--no-probe", o->no_probe,
                    "Do not measure the machine: no shares of bandwidth and peak");
-  command
-      .add_option("--device", o->device.name,
-                  "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
-      ->type_name("cpu|ref");
-  command
-      .add_option("--isa", o->device.options.isa, "Instruction set (default: the best there is)")
-      ->type_name("portable|avx2|avx512");
+  add_device_kind_options(command, o->device);
   return {&command, [o] { return run_bench(*o); }};
 }
 
