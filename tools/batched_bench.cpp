@@ -68,9 +68,9 @@ std::vector<BatchedCase> cases_of(const BatchedOptions& o) {
 
 class BatchedRunner {
  public:
-  BatchedRunner(BenchModel& model, int64_t batch, int64_t seed)
+  BatchedRunner(BenchModel& model, int64_t batch, int64_t seed, const InterruptGuard& interrupt)
       : model_(model),
-        meter_(model),
+        meter_(model, &interrupt),
         rows_(std::min(batch, model.engine().options().ubatch)),
         random_(model.engine().spec().vocabulary, static_cast<uint64_t>(seed)) {}
 
@@ -205,9 +205,9 @@ int run_batched_bench(const BatchedOptions& o) {
     speed = measure_speed(o.device.options.threads, o.device.options.isa,
                           bandwidth_bytes(read_machine("")));
   BenchModel model(o.model, o.device, planned);
-  BatchedRunner runner(model, o.batch, o.seed);
-  Progress progress(static_cast<int64_t>(cases.size()), "cases done");
   const InterruptGuard interrupt;
+  BatchedRunner runner(model, o.batch, o.seed, interrupt);
+  Progress progress(static_cast<int64_t>(cases.size()), "cases done");
   runner.warm_up();
   progress.result();
   if (o.format != "jsonl") fmt::print("{}", head());
@@ -217,7 +217,6 @@ int run_batched_bench(const BatchedOptions& o) {
     fmt::print("{}", row(result, o.format, model));
     std::fflush(stdout);
     progress.advance(1);
-    if (interrupt.interrupted()) throw Interrupted();
   }
   return kDone;
 }

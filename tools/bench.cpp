@@ -43,13 +43,13 @@ class Outputs {
 int run_bench(const BenchOptions& o) {
   const std::vector<BenchCase> plan = bench_plan(o);
   Outputs outputs(o);
-  BenchRunner runner(o);
-  Progress progress(static_cast<int64_t>(plan.size()) * runner.runs(), "runs done");
   const InterruptGuard interrupt;
+  BenchRunner runner(o, interrupt);
+  Progress progress(static_cast<int64_t>(plan.size()) * runner.runs(), "runs done");
   bool begun = false;
   try {
     for (const BenchCase& bench : plan) {
-      const BenchResult result = runner.run(bench, progress, interrupt);
+      const BenchResult result = runner.run(bench, progress);
       progress.result();
       if (!begun) outputs.begin(plan);  // an error before the first figure leaves stdout empty
       begun = true;
@@ -138,13 +138,7 @@ Command bench_command(CLI::App& app) {
              "-oe: a report on stderr as well (default: none)");
   command.add_flag("--no-probe", o->no_probe,
                    "Do not measure the machine: no shares of bandwidth and peak");
-  command
-      .add_option("--device", o->device.name,
-                  "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
-      ->type_name("cpu|ref");
-  command
-      .add_option("--isa", o->device.options.isa, "Instruction set (default: the best there is)")
-      ->type_name("portable|avx2|avx512");
+  add_device_kind_options(command, o->device);
   return {&command, [o] { return run_bench(*o); }};
 }
 

@@ -3,7 +3,6 @@
 #include "device/measure/measure_device.h"
 #include "format/open.h"
 #include "models/qwen_config.h"
-#include "tools/interrupt.h"
 #include "tools/loaded_model.h"
 #include "tools/warm_up.h"
 
@@ -91,6 +90,7 @@ StepCost& StepCost::operator+=(const StepCost& other) {
 }
 
 void StepMeter::step(std::span<const Feed> feeds, StepCost& cost) {
+  if (interrupt_ != nullptr && interrupt_->interrupted()) throw Interrupted();
   Engine& engine = model_.engine();
   const auto before = counters_of(engine.device());
   const auto start = Clock::now();

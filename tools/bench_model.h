@@ -5,6 +5,7 @@
 #include "device/program.h"
 #include "engine/engine.h"
 #include "format/tensor_file.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 
 #include <array>
@@ -70,10 +71,12 @@ struct StepCost {
   StepCost& operator+=(const StepCost& other);
 };
 
-// Runs steps and times them, and nothing but them.
+// Runs steps and times them, and nothing but them. Throws Interrupted before a step once Ctrl-C has
+// come, where there is somebody who noticed.
 class StepMeter {
  public:
-  explicit StepMeter(BenchModel& model) : model_(model) {}
+  explicit StepMeter(BenchModel& model, const InterruptGuard* interrupt = nullptr)
+      : model_(model), interrupt_(interrupt) {}
 
   void step(std::span<const Feed> feeds, StepCost& cost);
   // The tokens of a prompt of one sequence in steps as llama.cpp makes them: pieces of `batch` cut
@@ -86,6 +89,7 @@ class StepMeter {
   double matmul_ops(int64_t rows, int64_t logit_rows);
 
   BenchModel& model_;
+  const InterruptGuard* interrupt_;
   std::map<std::pair<int64_t, int64_t>, double> ops_;
 };
 

@@ -222,9 +222,10 @@ class TableReport final : public BenchReport {
       return there ? fmt::format("{:.1f} %", 100 * share) : "-";
     };
     if (r.machine.read_bytes > 0)
-      machine_ = fmt::format(
-          "Reads: {:.1f} GB/s with {} threads.{}\n", r.machine.read_bytes / 1e9, r.machine.threads,
-          r.machine.int8_ops > 0 ? fmt::format(" Int8 peak: {:.0f} Gop/s with {}.",
+      machine_ = fmt::format("Reads: {:.1f} GB/s with {} thread{}.{}\n", r.machine.read_bytes / 1e9,
+                             r.machine.threads, r.machine.threads == 1 ? "" : "s",
+                             r.machine.int8_ops > 0
+                                 ? fmt::format(" Int8 peak: {:.0f} Gop/s with {}.",
                                                r.machine.int8_ops / 1e9, r.machine.int8_kind)
                                  : "");
     const auto rows = static_cast<double>(std::max<int64_t>(1, r.cost.rows));

@@ -42,7 +42,7 @@ void BenchRunner::open(const BenchCase& bench) {
                        .key_type = bench.key_type,
                        .value_type = bench.value_type};
   model_ = std::make_unique<BenchModel>(bench.model, device, engine);
-  meter_ = std::make_unique<StepMeter>(*model_);
+  meter_ = std::make_unique<StepMeter>(*model_, &interrupt_);
   opened_ = bench;
 }
 
@@ -59,12 +59,7 @@ StepCost BenchRunner::once(const BenchCase& bench, const Sequence& filled, const
   return cost;
 }
 
-BenchResult BenchRunner::run(const BenchCase& bench, Progress& progress,
-                             const InterruptGuard& interrupt) {
-  const auto between = [&] {
-    progress.advance(1);
-    if (interrupt.interrupted()) throw Interrupted();
-  };
+BenchResult BenchRunner::run(const BenchCase& bench, Progress& progress) {
   if (opened_ && options_.delay > 0)
     std::this_thread::sleep_for(std::chrono::seconds(options_.delay));
   open(bench);
@@ -87,7 +82,7 @@ BenchResult BenchRunner::run(const BenchCase& bench, Progress& progress,
     BenchTest test = bench.test;
     test.generate = std::min<int64_t>(test.generate, 1);
     once(bench, engine.new_sequence(), test);
-    between();
+    progress.advance(1);
   }
   Sequence filled = engine.new_sequence();
   StepCost untimed;
@@ -97,7 +92,7 @@ BenchResult BenchRunner::run(const BenchCase& bench, Progress& progress,
     const StepCost cost = once(bench, filled, bench.test);
     result.seconds.push_back(cost.seconds);
     result.cost += cost;
-    between();
+    progress.advance(1);
   }
   return result;
 }

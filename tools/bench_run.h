@@ -31,18 +31,21 @@ struct BenchResult {
 
 class BenchRunner {
  public:
-  explicit BenchRunner(const BenchOptions& options) : options_(options) {}
+  // The guard outlives the runner.
+  BenchRunner(const BenchOptions& options, const InterruptGuard& interrupt)
+      : options_(options), interrupt_(interrupt) {}
 
   // How many runs, warm-ups included, a case takes: for the progress line.
   int64_t runs() const { return options_.repetitions + (options_.warmup != 0 ? 1 : 0); }
-  // Throws Error, and Interrupted between two runs.
-  BenchResult run(const BenchCase& bench, Progress& progress, const InterruptGuard& interrupt);
+  // Throws Error, and Interrupted.
+  BenchResult run(const BenchCase& bench, Progress& progress);
 
  private:
   void open(const BenchCase& bench);
   StepCost once(const BenchCase& bench, const Sequence& filled, const BenchTest& test);
 
   const BenchOptions& options_;
+  const InterruptGuard& interrupt_;
   std::optional<BenchCase> opened_;
   std::unique_ptr<BenchModel> model_;
   std::unique_ptr<StepMeter> meter_;

@@ -6,6 +6,7 @@ namespace braid {
 namespace {
 
 volatile std::sig_atomic_t wish_to_stop = 0;
+int guards = 0;  // that live; the outermost owns the handler
 
 extern "C" void note_signal(int) { wish_to_stop = 1; }
 
@@ -19,12 +20,14 @@ void handle(int signal, void (*handler)(int)) {
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
+  if (guards++ > 0) return;
   wish_to_stop = 0;
   handle(SIGINT, note_signal);
   handle(SIGTERM, note_signal);
 }
 
 InterruptGuard::~InterruptGuard() {
+  if (--guards > 0) return;
   handle(SIGINT, SIG_DFL);
   handle(SIGTERM, SIG_DFL);
 }

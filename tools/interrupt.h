@@ -5,7 +5,9 @@
 
 namespace braid {
 
-// While one lives, SIGINT and SIGTERM set a flag; a second signal ends the process as ever.
+// While one lives, SIGINT and SIGTERM set a flag; a second signal ends the process as ever. Of
+// guards inside each other all see the flag, and the outermost one clears it. One thread makes
+// them.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -38,6 +38,10 @@ void add_device_options(CLI::App& command, DeviceChoice& choice) {
                   "Threads (default: one per physical core)")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""));
+  add_device_kind_options(command, choice);
+}
+
+void add_device_kind_options(CLI::App& command, DeviceChoice& choice) {
   command
       .add_option("--device", choice.name,
                   "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")

@@ -12,12 +12,14 @@
 
 namespace braid {
 
-// -t, --device, --isa
 struct DeviceChoice {
   std::string name = "cpu";
   DeviceOptions options;
 };
+// -t, --device, --isa
 void add_device_options(CLI::App& command, DeviceChoice& choice);
+// Without -t, for commands that take a list of it.
+void add_device_kind_options(CLI::App& command, DeviceChoice& choice);
 std::unique_ptr<Device> open_device(const DeviceChoice& choice);
 
 // -c, -ub, -ctk, -ctv. The defaults are what the EngineOptions hold.

@@ -58,20 +58,23 @@ std::string rate_text(double per_second, const char* unit) {
 
 std::string probe_text(const ProbeReport& r) {
   std::string sets, text;
+  const std::string threads = fmt::format("{} thread{}", r.threads, r.threads == 1 ? "" : "s");
   for (const std::string& isa : r.isas) sets += (sets.empty() ? "" : ", ") + isa;
-  text += fmt::format("{}, {} threads; instruction sets: {}\n\n",
+  text += fmt::format("{}, {}; instruction sets: {}\n\n",
                       r.machine.processor.empty() ? "unknown processor" : r.machine.processor,
-                      r.threads, sets);
+                      threads, sets);
   const auto row = [&](const std::string& what, const std::string& one, const std::string& all) {
-    text += fmt::format("{:<34} {:>15} {:>15}\n", what, one, all);
+    text += fmt::format("{:<34} {:>15}", what, one);
+    text += r.threads == 1 ? "\n" : fmt::format(" {:>15}\n", all);
   };
-  row("", "one thread", fmt::format("{} threads", r.threads));
+  row("", "one thread", r.threads == 1 ? "" : threads);
   row("reads of memory", rate_text(r.bandwidth.one_thread, "GB/s"),
       rate_text(r.bandwidth.all_threads, "GB/s"));
   for (const Peak& p : r.peaks)
     row(fmt::format("{} ({}: {})", p.kind, p.isa, p.instruction), rate_text(p.one_thread, "Gop/s"),
         rate_text(p.all_threads, "Gop/s"));
-  row("barrier", "", fmt::format("{:.0f} ns", r.barrier * 1e9));
+  const std::string barrier = fmt::format("{:.0f} ns", r.barrier * 1e9);
+  row("barrier", r.threads == 1 ? barrier : "", barrier);
   if (!r.file.empty())
     row("disk, past the page cache",
         r.disk.bytes_per_second ? rate_text(*r.disk.bytes_per_second, "GB/s")

@@ -33,10 +33,10 @@ struct SweepOptions {
 
 class Sweep {
  public:
-  Sweep(const SweepOptions& o, BenchModel& model)
+  Sweep(const SweepOptions& o, BenchModel& model, const InterruptGuard& interrupt)
       : o_(o),
         model_(model),
-        meter_(model),
+        meter_(model, &interrupt),
         random_(model.engine().spec().vocabulary, static_cast<uint64_t>(o.seed)),
         sequence_(model.engine().new_sequence()) {
     const EngineOptions& planned = model.engine().options();
@@ -143,14 +143,10 @@ SweepRun measure(const SweepOptions& o) {
   planned.ubatch = std::min(planned.ubatch, o.batch);
   if (planned.context > 0) planned.ubatch = std::min(planned.ubatch, planned.context);
   BenchModel model(o.model, o.device, planned);
-  Sweep sweep(o, model);
+  const InterruptGuard interrupt;
+  Sweep sweep(o, model, interrupt);
   const int64_t rows = sweep.rows();
   Progress progress(rows + o.repeat_first - 1, "rows done");
-  const InterruptGuard interrupt;
-  const auto next = [&] {
-    progress.advance(1);
-    if (interrupt.interrupted()) throw Interrupted();
-  };
   sweep.warm_up();
   progress.result();
   SweepPrinter printer(o, model);
@@ -158,7 +154,7 @@ SweepRun measure(const SweepOptions& o) {
   const auto note = [&](const SweepPoint& point) {
     run.points.push_back(point);
     printer.print(point);
-    next();
+    progress.advance(1);
   };
   for (int64_t i = 1; i < o.repeat_first; ++i) note(sweep.measure(false));
   for (int64_t row = 0; row < rows; ++row) {
@@ -166,7 +162,7 @@ SweepRun measure(const SweepOptions& o) {
       note(sweep.measure(true));
     } else {
       sweep.skip();
-      next();
+      progress.advance(1);
     }
   }
   return run;
