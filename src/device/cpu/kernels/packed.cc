@@ -31,10 +31,12 @@ void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
       store(part + i, round(mul(load(part + i), set1(inverse))));
     int8_t* q = reinterpret_cast<int8_t*>(tile) + 32 * y;
     int32_t half[2] = {0, 0};
-    for (int i = 0; i < kSubCols; ++i) {
-      q[i] = static_cast<int8_t>(part[i]);
-      half[i / 16] += q[i];
-    }
+    for (int h = 0; h < 2; ++h)
+      for (int i = 16 * h; i < 16 * h + 16; ++i) {
+        const int32_t integer = static_cast<int32_t>(part[i]);
+        q[i] = static_cast<int8_t>(integer);
+        half[h] += integer;
+      }
     const TileView v = tile_view(tile, n);
     const int32_t sum = half[0] + half[1];
     const_cast<int32_t*>(v.less)[y] = -128 * sum;

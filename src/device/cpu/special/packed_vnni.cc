@@ -207,6 +207,36 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   for (int y = 0; y < N; ++y) _mm512_storeu_ps(out + y * stride, acc[y]);
 }
 
+// As in kernels/packed.cc; the halves of a sub-block are a register each.
+void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
+  for (int64_t at = 0; at < cols; at += kSubCols, tile += n * kTileBytes) {
+    const int64_t left = cols - at;
+    const auto lanes = [](int64_t count) {
+      return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
+    };
+    const __m512 v[2] = {_mm512_maskz_loadu_ps(lanes(left), x + at),
+                         _mm512_maskz_loadu_ps(lanes(left - 16), x + at + 16)};
+    const float most =
+        _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(v[0]), _mm512_abs_ps(v[1])));
+    const float scale = most / 127.0f;
+    const __m512 inverse = _mm512_set1_ps(most > 1e-35f ? 127.0f / most : 0.0f);
+    const TileView to = tile_view(tile, n);
+    int32_t sum = 0;
+    for (int h = 0; h < 2; ++h) {
+      const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v[h], inverse));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(const_cast<int8_t*>(to.q) + 32 * y + 16 * h),
+                       _mm512_cvtepi32_epi8(q));
+      const int32_t half = _mm512_reduce_add_epi32(q);
+      const_cast<int32_t*>(to.less16)[h * n + y] = -128 * half;
+      const_cast<float*>(to.sum16)[h * n + y] = scale * static_cast<float>(half);
+      sum += half;
+    }
+    const_cast<int32_t*>(to.less)[y] = -128 * sum;
+    const_cast<float*>(to.scale)[y] = scale;
+    const_cast<float*>(to.sum)[y] = scale * static_cast<float>(sum);
+  }
+}
+
 template <PackedType T>
 void fill(Kernels& k) {
   StripProduct* to = k.strip[static_cast<int>(T)];
@@ -227,6 +257,7 @@ void fill(Kernels& k) {
 }  // namespace
 
 void fill_packed_vnni(Kernels& k) {
+  k.quantise = quantise;
 #define BRAID_FILL(name, ...) fill<PackedType::name>(k);
   BRAID_PACKED_TYPES(BRAID_FILL)
 #undef BRAID_FILL
