@@ -280,7 +280,8 @@ Kernels kernels_of(const std::string& isa) {
   if (isa == "avx512" || isa == "avx512vnni")
     fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
          avx512::fill_delta_rows, avx512::fill_attention);
-  if (isa == "avx512vnni") fill("avx512vnni", avx512vnni::fill_packed_vnni, avx512vnni::fill_attention);
+  if (isa == "avx512vnni")
+    fill("avx512vnni", avx512vnni::fill_packed_vnni, avx512vnni::fill_attention);
 #endif
   return k;
 }

@@ -19,7 +19,7 @@ struct Vector {
 struct Gdn {
   const Kernels* kernels;
   Matrix qkv, z;
-  Matrix b, a;  // rows by key head
+  Matrix b, a;              // rows by key head
   std::vector<float> conv;  // [taps, conv_dim]: transposed, so that channels are contiguous
   std::vector<float> dt_bias, decay, norm;
 };
