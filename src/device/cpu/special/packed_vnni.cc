@@ -5,7 +5,6 @@
 #include "device/cpu/kernels/packed.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 namespace braid::BRAID_ISA {
 namespace {
@@ -125,10 +124,13 @@ struct RecordScales {
   }
 };
 
-[[gnu::always_inline]] inline __m512i four(const int8_t* q) {
-  int32_t x;
-  memcpy(&x, q, 4);
-  return _mm512_set1_epi32(x);
+// t += w times the four inputs at q in each lane. As an instruction by name: g++ 12 makes two of
+// the intrinsic, a load and a product, and copies sums about; 5% of a product of ten rows.
+struct Four {
+  int8_t q[4];
+};
+[[gnu::always_inline]] inline void dot(__m512i& t, __m512i w, const int8_t* q) {
+  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(t) : "v"(w), "m"(*reinterpret_cast<const Four*>(q)));
 }
 
 // What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
@@ -145,12 +147,12 @@ template <PackedType T, int N, int J, bool low, bool high>
   if constexpr (low) {
     const __m512i w = codes<T, J, false>(sub);
 #pragma GCC unroll 16
-    for (int y = 0; y < N; ++y) t[y] = _mm512_dpbusd_epi32(t[y], w, four(q + 32 * y + 4 * J));
+    for (int y = 0; y < N; ++y) dot(t[y], w, q + 32 * y + 4 * J);
   }
   if constexpr (high) {
     const __m512i w = codes<T, J, true>(sub);
 #pragma GCC unroll 16
-    for (int y = 0; y < N; ++y) t[y] = _mm512_dpbusd_epi32(t[y], w, four(q + 32 * y + 16 + 4 * J));
+    for (int y = 0; y < N; ++y) dot(t[y], w, q + 32 * y + 16 + 4 * J);
   }
 }
 
