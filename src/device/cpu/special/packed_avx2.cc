@@ -10,8 +10,9 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// Records ahead of the one at work that are asked for, as on AVX-512.
-constexpr int kAhead = 2;
+// How far ahead memory is asked for, in whole records: the hardware's prefetchers alone fall
+// behind.
+constexpr int kAheadBytes = 9216;
 constexpr int kGroups = 8;  // of four columns in a sub-block
 
 template <PackedType T>
@@ -38,9 +39,12 @@ constexpr int sums_in_16_bits() {
   return sums >= 8 ? 8 : sums >= 4 ? 4 : sums >= 2 ? 2 : 1;
 }
 
-// Rows that are multiplied at once: their sums of both halves of the strip are registers.
+// Rows that are multiplied at once: their sums of both halves of the strip are registers, beside
+// the codes of one group, of two, or of one and their sizes. The fastest of those measured.
 template <PackedType T>
-constexpr int kRows = sums_in_16_bits<T>() > 2 ? 5 : 4;
+constexpr int kRows = sums_in_16_bits<T>() > 2    ? 5
+                      : sums_in_16_bits<T>() == 2 ? 3
+                                                  : 4;
 
 [[gnu::always_inline]] inline __m256i line(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -204,6 +208,19 @@ template <PackedType T>
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
+// a + b, now: a compiler that reorders sums first makes all their terms, far more than there are
+// registers.
+[[gnu::always_inline]] inline __m256i sum16(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi16(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+[[gnu::always_inline]] inline __m256i sum32(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi32(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+
 // s[y][h] (+)= the pairs of groups [G, End).
 template <PackedType T, int C, int G, int End, bool first, class Groups>
 [[gnu::always_inline]] inline void add_pairs(const Groups& w, const int8_t* q, __m256i (*s)[2]) {
@@ -212,8 +229,8 @@ template <PackedType T, int C, int G, int End, bool first, class Groups>
   for (int y = 0; y < C; ++y) {
     const __m256i x = four(q + 32 * y + 4 * G);
     const __m256i a = pairs<T>(low, x), b = pairs<T>(high, x);
-    s[y][0] = first ? a : _mm256_add_epi16(s[y][0], a);
-    s[y][1] = first ? b : _mm256_add_epi16(s[y][1], b);
+    s[y][0] = first ? a : sum16(s[y][0], a);
+    s[y][1] = first ? b : sum16(s[y][1], b);
   }
   if constexpr (G + 1 < End) add_pairs<T, C, G + 1, End, false>(w, q, s);
 }
@@ -228,8 +245,7 @@ template <PackedType T, int C, int G, int End, bool first, class Groups>
 #pragma GCC unroll 16
     for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h)
-        t[y][h] = first ? wide(s[y][h]) : _mm256_add_epi32(t[y][h], wide(s[y][h]));
+      for (int h = 0; h < 2; ++h) t[y][h] = first ? wide(s[y][h]) : sum32(t[y][h], wide(s[y][h]));
   } else {
     // One row at a time: only the wide sums stay in registers.
     const Groups& groups = w;
@@ -244,9 +260,8 @@ template <PackedType T, int C, int G, int End, bool first, class Groups>
 #pragma GCC unroll 2
       for (int h = 0; h < 2; ++h) {
         __m256i s = pairs<T>(part[0][h], four(q + 32 * y + 4 * G));
-        if constexpr (sums == 2)
-          s = _mm256_add_epi16(s, pairs<T>(part[1][h], four(q + 32 * y + 4 * G + 4)));
-        t[y][h] = first ? wide(s) : _mm256_add_epi32(t[y][h], wide(s));
+        if constexpr (sums == 2) s = sum16(s, pairs<T>(part[1][h], four(q + 32 * y + 4 * G + 4)));
+        t[y][h] = first ? wide(s) : sum32(t[y][h], wide(s));
       }
   }
   if constexpr (next < End) add_products<T, C, next, End, false>(w, q, t);
@@ -344,7 +359,7 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const uint8_t* at = strip + info.code_bytes();
     const RecordScales<T> scales[2] = {{at, 0}, {at, 1}};
-    const uint8_t* ahead = strip + kAhead * info.record_bytes();
+    const uint8_t* ahead = strip + kAheadBytes / info.record_bytes() * info.record_bytes();
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
     for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i)
