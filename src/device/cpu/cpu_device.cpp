@@ -271,12 +271,12 @@ Kernels kernels_of(const std::string& isa) {
     k.isa = name;
     (fills(k), ...);
   };
-  fill("portable", portable::fill_packed, portable::fill_rows, portable::fill_delta,
-       portable::fill_delta_rows, portable::fill_attention);
+  fill("portable", portable::fill_packed, portable::fill_packed_plain, portable::fill_rows,
+       portable::fill_delta, portable::fill_delta_rows, portable::fill_attention);
 #if defined(__x86_64__)
   if (isa == "avx2" || isa == "avx512" || isa == "avx512vnni")
-    fill("avx2", avx2::fill_packed, avx2::fill_rows, avx2::fill_delta, avx2::fill_delta_rows,
-         avx2::fill_attention);
+    fill("avx2", avx2::fill_packed, avx2::fill_packed_avx2, avx2::fill_rows, avx2::fill_delta,
+         avx2::fill_delta_rows, avx2::fill_attention);
   if (isa == "avx512" || isa == "avx512vnni")
     fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
          avx512::fill_delta_rows, avx512::fill_attention);

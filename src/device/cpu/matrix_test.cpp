@@ -107,6 +107,29 @@ TEST_P(Isa, GroupsOfRows) {
   expect_products(packed, input, 39, 42, "the end of one and the start of another");
 }
 
+// Sums of the largest codes and inputs fit whatever holds them on the way.
+TEST_P(Isa, LargestProducts) {
+  const Kernels k = kernels_of(GetParam()), plain = kernels_of("portable");
+  constexpr int kInputs = 12, kSubs = 8;
+  for (int type = 0; type < kQuantisedTypes; ++type)
+    for (int code : {0x00, 0x77, 0x88, 0xff})
+      for (float input : {-1.0f, 1.0f}) {
+        const PackedInfo& info = kPackedInfo[type];
+        std::vector<uint8_t> strip(static_cast<size_t>(info.record_bytes()), 0x3c);
+        std::fill_n(strip.begin(), info.code_bytes(), static_cast<uint8_t>(code));
+        const std::vector<float> x(kRecordCols, input);
+        std::vector<uint8_t> tile(static_cast<size_t>(kSubs * kInputs * kTileBytes));
+        for (int y = 0; y < kInputs; ++y)
+          k.quantise(x.data(), kRecordCols, tile.data(), kInputs, y);
+        std::vector<float> got(kInputs * kStripRows), want(kInputs * kStripRows);
+        k.strip[type][kInputs](strip.data(), kSubs, tile.data(), got.data(), kStripRows);
+        plain.strip[type][kInputs](strip.data(), kSubs, tile.data(), want.data(), kStripRows);
+        for (size_t i = 0; i < got.size(); ++i)
+          ASSERT_NEAR(got[i], want[i], 1e-5f * std::fabs(want[i]) + 1e-30f)
+              << GetParam() << ", type " << type << ", codes " << code << ", inputs " << input;
+      }
+}
+
 // A row has the same bits whatever tile it is in.
 TEST_P(Isa, TilesDoNotShow) {
   const Kernels k = kernels_of(GetParam());

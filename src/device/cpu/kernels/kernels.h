@@ -145,6 +145,7 @@ struct Kernels {
 // Every instruction set fills the whole table; cpu_device.cpp picks one.
 namespace portable {
 void fill_packed(Kernels&);
+void fill_packed_plain(Kernels&);
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
 void fill_delta_rows(Kernels&);
@@ -152,6 +153,7 @@ void fill_attention(Kernels&);
 }  // namespace portable
 namespace avx2 {
 void fill_packed(Kernels&);
+void fill_packed_avx2(Kernels&);  // stays in place in avx512
 void fill_rows(Kernels&);
 void fill_delta(Kernels&);
 void fill_delta_rows(Kernels&);

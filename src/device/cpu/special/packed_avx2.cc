@@ -1,0 +1,390 @@
+// Products of packed strips on AVX2. vpmaddubsw multiplies unsigned codes with signed inputs and
+// adds pairs in 16 bits; as many of its results as 16 bits hold are added before vpmaddwd makes one
+// 32-bit sum of each row. A line of a strip is two registers: rows 0..7 and 8..15.
+#include "device/cpu/kernels/kernels.h"
+#include "device/cpu/kernels/packed.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+namespace braid::BRAID_ISA {
+namespace {
+
+// How far ahead memory is asked for, in whole records: the hardware's prefetchers alone fall
+// behind.
+constexpr int kAheadBytes = 9216;
+constexpr int kGroups = 8;  // of four columns in a sub-block
+
+template <PackedType T>
+constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
+
+// Values that fill a byte: its size meets the input with the value's sign.
+template <PackedType T>
+constexpr bool kSigned = kInfo<T>.bits == 8 || kInfo<T>.codes == Codes::kIq4;
+
+// What the operand of vpmaddubsw has more than the value.
+template <PackedType T>
+constexpr int kOffset = kSigned<T>                       ? 0
+                        : kInfo<T>.codes == Codes::kE2M1 ? 12
+                                                         : kInfo<T>.offset;
+
+// Results of vpmaddubsw that may be added in 16 bits, a power of two. Inputs are -127 .. 127.
+template <PackedType T>
+constexpr int sums_in_16_bits() {
+  constexpr int top = kSigned<T>                       ? 128
+                      : kInfo<T>.codes == Codes::kE2M1 ? 24
+                                                       : (1 << kInfo<T>.bits) - 1;
+  constexpr int sums = 32767 / (2 * 127 * top);
+  static_assert(sums >= 1);
+  return sums >= 8 ? 8 : sums >= 4 ? 4 : sums >= 2 ? 2 : 1;
+}
+
+// Rows that are multiplied at once: their sums of both halves of the strip are registers, beside
+// the codes of one group, of two, or of one and their sizes. The fastest of those measured.
+template <PackedType T>
+constexpr int kRows = sums_in_16_bits<T>() > 2    ? 5
+                      : sums_in_16_bits<T>() == 2 ? 3
+                                                  : 4;
+
+[[gnu::always_inline]] inline __m256i line(const uint8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+// Bits of each byte moved up by `up` (down if negative) and masked.
+template <int up>
+[[gnu::always_inline]] inline __m256i moved(__m256i x, char mask) {
+  if constexpr (up > 0) x = _mm256_slli_epi16(x, up);
+  if constexpr (up < 0) x = _mm256_srli_epi16(x, -up);
+  return _mm256_and_si256(x, _mm256_set1_epi8(mask));
+}
+
+template <Codes codes>
+[[gnu::always_inline]] inline __m256i table() {
+  return _mm256_broadcastsi128_si256(
+      codes == Codes::kIq4
+          ? _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+          : _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+}
+
+// Group G of a sub-block in half a strip: signed values or codes, as kSigned says.
+template <PackedType T, int G>
+[[gnu::always_inline]] inline __m256i group(const uint8_t* sub) {
+  constexpr int bits = kInfo<T>.bits, J = G % 4, high = G / 4;
+  if constexpr (bits == 8) return _mm256_xor_si256(line(sub + 64 * G), _mm256_set1_epi8(-128));
+  __m256i x;
+  if constexpr (bits < 4) {
+    x = moved<-2 * J>(line(sub + 64 * high), 3);
+    if constexpr (bits == 3) x = _mm256_or_si256(x, moved<2 - G>(line(sub + 128), 4));
+  } else {
+    x = moved<-4 * high>(line(sub + 64 * J), 15);
+    if constexpr (bits == 5) x = _mm256_or_si256(x, moved<4 - G>(line(sub + 256), 16));
+    if constexpr (bits == 6)
+      x = _mm256_or_si256(x, moved<4 - 2 * J>(line(sub + 256 + 64 * high), 48));
+  }
+  if constexpr (kInfo<T>.codes != Codes::kPlain)
+    x = _mm256_shuffle_epi8(table<kInfo<T>.codes>(), x);
+  return x;
+}
+
+// Where a stretch finds its groups: in the strip, or made ready for several passes over the rows.
+template <PackedType T>
+struct FromStrip {
+  const uint8_t* sub;
+  template <int G>
+  [[gnu::always_inline]] __m256i get(int half) const {
+    return group<T, G>(sub + 32 * half);
+  }
+};
+template <PackedType T>
+struct Ready {
+  __m256i w[kGroups][2];
+  [[gnu::always_inline]] explicit Ready(FromStrip<T> from) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      w[0][h] = from.template get<0>(h), w[1][h] = from.template get<1>(h);
+      w[2][h] = from.template get<2>(h), w[3][h] = from.template get<3>(h);
+      w[4][h] = from.template get<4>(h), w[5][h] = from.template get<5>(h);
+      w[6][h] = from.template get<6>(h), w[7][h] = from.template get<7>(h);
+    }
+  }
+  template <int G>
+  [[gnu::always_inline]] __m256i get(int half) const {
+    return w[G][half];
+  }
+};
+
+[[gnu::always_inline]] inline __m256 halves(const uint8_t* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+[[gnu::always_inline]] inline __m256i bytes(const uint8_t* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+// The bits of `mask` of each integer from bit `at` on.
+[[gnu::always_inline]] inline __m256i field(__m256i x, int at, int mask) {
+  return _mm256_and_si256(_mm256_srl_epi32(x, _mm_cvtsi32_si128(at)), _mm256_set1_epi32(mask));
+}
+[[gnu::always_inline]] inline __m256i six(__m256i low, __m256i high) {
+  return _mm256_or_si256(low, _mm256_slli_epi32(high, 4));
+}
+
+// 2^(e - 128), subnormal for e < 2.
+[[gnu::always_inline]] inline __m256 half_of_e8m0(__m256i e) {
+  const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+  const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
+  const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
+  return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, below));
+}
+
+// The scales of a record in half h of the strip: scale(i) and minimum(i) of its i-th stretch of 32
+// or 16 columns.
+template <PackedType T>
+struct RecordScales {
+  static constexpr Scales kind = kInfo<T>.scales;
+  const uint8_t *words, *small;  // this half's first of f16 and of bytes
+  __m256 d, dmin;
+
+  [[gnu::always_inline]] RecordScales(const uint8_t* p, int h)
+      : words(p + 16 * h), small(p + 8 * h) {
+    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0)
+      d = halves(words);
+    if constexpr (kind == Scales::kSixMin32 || kind == Scales::kNibbleMin16)
+      dmin = halves(words + 32);
+  }
+  [[gnu::always_inline]] __m256 scale(int i) const {
+    if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32)
+      return halves(words + 32 * i);
+    if constexpr (kind == Scales::kE8M0) return half_of_e8m0(bytes(small + 16 * i));
+    return _mm256_mul_ps(d, _mm256_cvtepi32_ps(integer(i)));
+  }
+  // Added for each input unit.
+  [[gnu::always_inline]] __m256 minimum(int i) const {
+    if constexpr (kind == Scales::kHalfMin32) return halves(words + 256 + 32 * i);
+    __m256i m;
+    if constexpr (kind == Scales::kSixMin32)
+      m = six(_mm256_srli_epi32(bytes(small + 64 + 16 * i), 4),
+              field(bytes(small + 192 + i / 2 * 16), i % 2 * 4 + 2, 3));
+    if constexpr (kind == Scales::kNibbleMin16)
+      m = _mm256_srli_epi32(bytes(small + 64 + 16 * i), 4);
+    return _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_setzero_si256(), m)));
+  }
+
+ private:
+  [[gnu::always_inline]] __m256i integer(int i) const {
+    if constexpr (kind == Scales::kSix32 || kind == Scales::kSix16) {
+      const uint8_t* high = small + 32 + (kind == Scales::kSix32 ? 64 : 128);
+      const __m256i s = six(field(bytes(small + 32 + i / 2 * 16), i % 2 * 4, 15),
+                            field(bytes(high + i / 4 * 16), i % 4 * 2, 3));
+      return _mm256_sub_epi32(s, _mm256_set1_epi32(32));
+    }
+    if constexpr (kind == Scales::kSixMin32)
+      return six(field(bytes(small + 64 + 16 * i), 0, 15),
+                 field(bytes(small + 192 + i / 2 * 16), i % 2 * 4, 3));
+    if constexpr (kind == Scales::kNibbleMin16) return field(bytes(small + 64 + 16 * i), 0, 15);
+    return _mm256_cvtepi8_epi32(
+        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(small + 32 + 16 * i)));
+  }
+};
+
+[[gnu::always_inline]] inline __m256i four(const int8_t* q) {
+  int32_t x;
+  memcpy(&x, q, 4);
+  return _mm256_set1_epi32(x);
+}
+
+// What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
+template <PackedType T>
+[[gnu::always_inline]] inline __m256i start(int32_t less) {
+  if constexpr (kOffset<T> == 12) return _mm256_set1_epi32((less >> 5) * 3);
+  return _mm256_set1_epi32(less >> (7 - __builtin_ctz(kOffset<T>)));
+}
+
+// Pairs of products of one group.
+template <PackedType T>
+[[gnu::always_inline]] inline __m256i pairs(__m256i w, __m256i q) {
+  if constexpr (kSigned<T>) return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
+  return _mm256_maddubs_epi16(w, q);
+}
+
+[[gnu::always_inline]] inline __m256i wide(__m256i pairs) {
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+// a + b, now: a compiler that reorders sums first makes all their terms, far more than there are
+// registers.
+[[gnu::always_inline]] inline __m256i sum16(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi16(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+[[gnu::always_inline]] inline __m256i sum32(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi32(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+
+// s[y][h] (+)= the pairs of groups [G, End).
+template <PackedType T, int C, int G, int End, bool first, class Groups>
+[[gnu::always_inline]] inline void add_pairs(const Groups& w, const int8_t* q, __m256i (*s)[2]) {
+  const __m256i low = w.template get<G>(0), high = w.template get<G>(1);
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y) {
+    const __m256i x = four(q + 32 * y + 4 * G);
+    const __m256i a = pairs<T>(low, x), b = pairs<T>(high, x);
+    s[y][0] = first ? a : sum16(s[y][0], a);
+    s[y][1] = first ? b : sum16(s[y][1], b);
+  }
+  if constexpr (G + 1 < End) add_pairs<T, C, G + 1, End, false>(w, q, s);
+}
+
+// t[y][h] (+)= the products of groups [G, End), in parts whose pairs fit 16 bits.
+template <PackedType T, int C, int G, int End, bool first, class Groups>
+[[gnu::always_inline]] inline void add_products(const Groups& w, const int8_t* q, __m256i (*t)[2]) {
+  constexpr int sums = sums_in_16_bits<T>(), next = G + sums < End ? G + sums : End;
+  if constexpr (sums > 2) {
+    __m256i s[C][2];
+    add_pairs<T, C, G, next, true>(w, q, s);
+#pragma GCC unroll 16
+    for (int y = 0; y < C; ++y)
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) t[y][h] = first ? wide(s[y][h]) : sum32(t[y][h], wide(s[y][h]));
+  } else {
+    // One row at a time: only the wide sums stay in registers.
+    const Groups& groups = w;
+    __m256i part[2][2];
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      part[0][h] = groups.template get<G>(h);
+      if constexpr (sums == 2) part[1][h] = groups.template get<G + 1>(h);
+    }
+#pragma GCC unroll 16
+    for (int y = 0; y < C; ++y)
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        __m256i s = pairs<T>(part[0][h], four(q + 32 * y + 4 * G));
+        if constexpr (sums == 2) s = sum16(s, pairs<T>(part[1][h], four(q + 32 * y + 4 * G + 4)));
+        t[y][h] = first ? wide(s) : sum32(t[y][h], wide(s));
+      }
+  }
+  if constexpr (next < End) add_products<T, C, next, End, false>(w, q, t);
+}
+
+// Scales and minima of a stretch in both halves of the strip.
+struct StretchScales {
+  __m256 scale[2], minimum[2];
+
+  template <PackedType T>
+  [[gnu::always_inline]] static StretchScales of(const RecordScales<T>* record, int i) {
+    StretchScales s;
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      s.scale[h] = record[h].scale(i);
+      if constexpr (kInfo<T>.has_minimum()) s.minimum[h] = record[h].minimum(i);
+    }
+    return s;
+  }
+};
+
+// Inputs of C rows from row `first` of a tile on.
+struct Rows {
+  const int8_t* q;
+  const int32_t* less;
+  const float *scale, *sum;
+};
+
+template <PackedType T, int C, int Begin, int End, class Groups>
+[[gnu::always_inline]] inline void stretch(const Groups& w, const StretchScales& by, const Rows& x,
+                                           __m256 (*acc)[2]) {
+  __m256i t[C][2];
+  add_products<T, C, Begin, End, true>(w, x.q, t);
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y)
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      if constexpr (kOffset<T> != 0) t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
+      const __m256 scale = _mm256_mul_ps(by.scale[h], _mm256_set1_ps(x.scale[y]));
+      __m256 a = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t[y][h]), scale, acc[y][h]);
+      if constexpr (kInfo<T>.has_minimum())
+        a = _mm256_fmadd_ps(by.minimum[h], _mm256_set1_ps(x.sum[y]), a);
+      acc[y][h] = a;
+    }
+}
+
+// A sub-block times C rows from row `first` of a tile of n on. by: of its one or two stretches.
+template <PackedType T, int C, class Groups>
+[[gnu::always_inline]] inline void rows(const Groups& w, const StretchScales* by, const TileView& x,
+                                        int n, int first, __m256 (*acc)[2]) {
+  const int8_t* q = x.q + 32 * first;
+  const float* scale = x.scale + first;
+  if constexpr (kInfo<T>.scale_cols == 32) {
+    stretch<T, C, 0, 8>(w, by[0], {q, x.less + first, scale, x.sum + first}, acc + first);
+  } else {
+    const int32_t* less = x.less16 + first;
+    const float* sum = x.sum16 + first;
+    stretch<T, C, 0, 4>(w, by[0], {q, less, scale, sum}, acc + first);
+    stretch<T, C, 4, 8>(w, by[1], {q, less + n, scale, sum + n}, acc + first);
+  }
+}
+
+template <PackedType T, int N>
+[[gnu::always_inline]] inline void sub_block(const uint8_t* sub, const RecordScales<T>* scales,
+                                             int s, const uint8_t* tile, __m256 (*acc)[2]) {
+  constexpr int stretches = kSubCols / kInfo<T>.scale_cols;
+  StretchScales by[stretches];
+#pragma GCC unroll 2
+  for (int i = 0; i < stretches; ++i) by[i] = StretchScales::of(scales, stretches * s + i);
+  const FromStrip<T> strip{sub};
+  const TileView x = tile_view(tile, N);
+  // Passes of nearly the same size.
+  constexpr int passes = (N + kRows<T> - 1) / kRows<T>, few = N / passes, more = N % passes;
+  if constexpr (passes == 1) {
+    rows<T, N>(strip, by, x, N, 0, acc);
+  } else {
+    const Ready<T> ready(strip);
+#pragma GCC unroll 1
+    for (int first = 0; first < more * (few + 1); first += few + 1)
+      rows<T, few + 1>(ready, by, x, N, first, acc);
+#pragma GCC unroll 1
+    for (int first = more * (few + 1); first < N; first += few)
+      rows<T, few>(ready, by, x, N, first, acc);
+  }
+}
+
+template <PackedType T, int N>
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+  constexpr PackedInfo info = kInfo<T>;
+  constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
+  const auto* x = static_cast<const uint8_t*>(tile);
+  __m256 acc[N][2];
+#pragma GCC unroll 16
+  for (int y = 0; y < N; ++y) acc[y][0] = acc[y][1] = _mm256_setzero_ps();
+  for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
+    const uint8_t* at = strip + info.code_bytes();
+    const RecordScales<T> scales[2] = {{at, 0}, {at, 1}};
+    const uint8_t* ahead = strip + kAheadBytes / info.record_bytes() * info.record_bytes();
+    const int subs = groups < 8 ? static_cast<int>(groups) : 8;
+    for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
+      for (int i = 0; i < share; ++i)
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
+      sub_block<T, N>(strip + s * 64 * info.bits, scales, s, x, acc);
+    }
+  }
+#pragma GCC unroll 16
+  for (int y = 0; y < N; ++y)
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) _mm256_storeu_ps(out + y * stride + 8 * h, acc[y][h]);
+}
+
+template <PackedType T, int N>
+void fill(Kernels& k) {
+  k.strip[static_cast<int>(T)][N] = product<T, N>;
+  if constexpr (N < kTileRows) fill<T, N + 1>(k);
+}
+
+}  // namespace
+
+void fill_packed_avx2(Kernels& k) {
+#define BRAID_FILL(name, ...) fill<PackedType::name, 1>(k);
+  BRAID_PACKED_TYPES(BRAID_FILL)
+#undef BRAID_FILL
+}
+
+}  // namespace braid::BRAID_ISA
