@@ -81,7 +81,9 @@ template <PackedType T, int N>
 void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* out, int64_t stride) {
   constexpr int kSize = T == PackedType::kF32 ? 4 : 2, kParts = kStripRows / kLanes;
   // As many rows at once as registers hold two sums of.
-  constexpr int kRows = kParts * N * 2 <= 24 ? N : 24 / (2 * kParts) < 1 ? 1 : 24 / (2 * kParts);
+  constexpr int kFit = kRegisters * 3 / 4 / (2 * kParts), kRows = N < kFit   ? N
+                                                                  : kFit < 1 ? 1
+                                                                             : kFit;
   for (int first = 0; first < N; first += kRows) {
     const int rows = N - first < kRows ? N - first : kRows;
     const float* x = static_cast<const float*>(tile) + first;
