@@ -159,10 +159,10 @@ def look_up(d):
 
 
 def drill(d):
-    """One kind of exercise several times."""
+    """An exercise, mostly alone: of earlier turns the template drops the thoughts, in which the steps are."""
     kinds = d.sample(turns.DRILLS, 1 if d.chance(0.6) else 2)
     messages = []
-    for _ in range(d.number(2, 12)):
+    for _ in range(d.weighted([(6, 1), (2, 2), (1, 4)])):
         user, think, answer = d.pick(kinds)(d)
         recall.pair(messages, user, answer, think)
     return template.render(messages)
@@ -180,15 +180,14 @@ KINDS = {
     "recall": (2, recall_long),
     "memory": (12, memory),
     "look_up": (7, look_up),
-    "drill": (10, drill),
+    "drill": (20, drill),
 }
-_WEIGHTS = [(weight, name) for name, (weight, _) in KINDS.items()]
 
 
-def document(seed, number, kind=None):
-    """(kind, text) of a document, without the end-of-text mark."""
+def document(seed, number, kind=None, more=None):
+    """(kind, text) of a document, without the end-of-text mark. `more`: other weights of some kinds."""
     d = Dice(seed, number)
-    kind = kind or d.weighted(_WEIGHTS)
+    kind = kind or d.weighted([((more or {}).get(name, weight), name) for name, (weight, _) in KINDS.items()])
     return kind, KINDS[kind][1](d)
 
 
@@ -206,7 +205,7 @@ POOL = 48  # documents from which the next one of a row is chosen
 STRIDE = 1 << 24  # document numbers of one worker
 
 
-def pack_rows(encode, end, seed, held, worker, rows, length):
+def pack_rows(encode, end, seed, held, worker, rows, length, more=None):
     """Rows of token ids: whole documents, longest first that still fits, then end-of-text tokens."""
     source, pool, out = numbers(worker * STRIDE, held), [], []
     tokens = 0
@@ -214,7 +213,7 @@ def pack_rows(encode, end, seed, held, worker, rows, length):
         row = []
         while True:
             if len(pool) < POOL:
-                texts = [document(seed, next(source))[1] for _ in range(POOL)]
+                texts = [document(seed, next(source), more=more)[1] for _ in range(POOL)]
                 pool += [ids + [end] for ids in encode(texts) if len(ids) < length]
                 pool.sort(key=len)
             space = length - len(row)
@@ -232,14 +231,14 @@ def pack_rows(encode, end, seed, held, worker, rows, length):
 
 
 def _work(job):
-    path, out_path, seed, held, worker, first, rows, length = job
+    path, out_path, seed, held, worker, first, rows, length, more = job
     import numpy as np
     from tokenizers import Tokenizer
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tokenizer = Tokenizer.from_file(path)
     encode = lambda texts: [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-    packed, tokens = pack_rows(encode, tokenizer.token_to_id(template.END), seed, held, worker, rows, length)
+    packed, tokens = pack_rows(encode, tokenizer.token_to_id(template.END), seed, held, worker, rows, length, more)
     where = np.memmap(out_path, np.uint16, "r+", shape=(first + rows, length), offset=0)
     where[first:] = np.asarray(packed, np.uint16)
     where.flush()
@@ -249,7 +248,7 @@ def _work(job):
 def pack(o):
     block = 256
     jobs = [
-        (str(o.tokenizer), str(o.out), o.seed, o.held_out, o.first_worker + i, at, min(block, o.rows - at), o.length)
+        (str(o.tokenizer), str(o.out), o.seed, o.held_out, o.first_worker + i, at, min(block, o.rows - at), o.length, dict(o.more))
         for i, at in enumerate(range(0, o.rows, block))
     ]
     with open(o.out, "wb") as file:
@@ -278,6 +277,13 @@ def write_text(o, joint, prose=False):
     print(f"{o.out}: {size:,} bytes")
 
 
+def weight(text):
+    kind, _, number = text.partition("=")
+    if kind not in KINDS or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text}: KIND=WEIGHT with one of {', '.join(KINDS)}")
+    return kind, int(number)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -294,6 +300,9 @@ def main():
         command.add_argument("--held-out", action="store_true")
     packer.add_argument("--rows", type=int, default=1000)
     packer.add_argument("--length", type=int, default=4096)
+    packer.add_argument(
+        "--more", type=weight, action="append", default=[], metavar="KIND=WEIGHT", help="another weight of a kind"
+    )
     packer.add_argument("--jobs", type=int, default=os.cpu_count())
     packer.add_argument(
         "--first-worker", type=int, default=0, help="workers 0..rows/256 of another call are other text"
