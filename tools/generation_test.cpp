@@ -199,7 +199,9 @@ TEST_F(Generation, PromptsThatCannotBeAreErrors) {
   EXPECT_THROW(write(writer, {}), Error);
   const std::vector<int32_t> full(static_cast<size_t>(model_->context()), 300);
   EXPECT_THROW(write(writer, full), Error);
-  EXPECT_EQ(write(writer, std::span(full).first(full.size() - 1)).written.ended,
+  SamplerOptions never_ends = kGreedy;  // whatever the model makes of such a prompt
+  never_ends.logit_bias[300] = 1000;
+  EXPECT_EQ(write(writer, std::span(full).first(full.size() - 1), {}, never_ends).written.ended,
             Ended::kContextFull);
 }
 

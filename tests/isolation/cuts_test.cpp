@@ -134,7 +134,7 @@ TEST_P(Cuts, TheNextLogitsDependOnEveryPartOfTheState) {
   int moved = 0, tried = 0;
   for (size_t i = 0; i < state.recurrent.blocks.size(); i += 97) {
     Snapshot changed = state;
-    changed.recurrent.blocks[i] += 0.5f;
+    changed.recurrent.blocks[i] += 8.0f;  // less may be lost where inputs are rounded to int8
     moved += next_differs(changed);
     ++tried;
   }
