@@ -126,6 +126,8 @@ class Chat:
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
             self.read(0.1)
+        while self.read(0):  # what it wrote before it went
+            pass
         return self.process.wait(1)
 
 
