@@ -43,22 +43,20 @@ const uint8_t* decoded_strip(const Matrix& m, int64_t strip, float* scratch) {
 
 class Product {
  public:
-  Product(const Matrix& m, const Inputs& x, float* scratch)
+  Product(const Matrix& m, float* scratch)
       : m_(m),
-        x_(x),
         scratch_(scratch),
         groups_(m.quantised() ? Inputs::subs(m.cols()) : m.cols()),
         kernels_(m.kernels->strip[static_cast<int>(m.product_type())]) {}
 
-  // Columns [from, to) of strip `strip` for the rows of tile t, to out[row * stride].
-  void strip(int64_t strip, int from, int to, int t, float* out, int64_t stride) const {
-    const Inputs tile = x_.tile(t);
+  // Columns [from, to) of strip `strip` for the rows of a tile, to out[row * stride].
+  void strip(int64_t strip, int from, int to, const Inputs& tile, float* out,
+             int64_t stride) const {
     const uint8_t* w = m_.type
                            ? reinterpret_cast<const uint8_t*>(m_.strips) +
                                  static_cast<size_t>(strip) * m_.strip_bytes
                            : reinterpret_cast<const uint8_t*>(scratch_ + kTileRows * kStripRows);
     const void* x = m_.quantised() ? static_cast<const void*>(tile.quantised) : tile.plain;
-    out += x_.tiling().first(t) * stride;
     const bool whole = from == 0 && to == kStripRows;
     float* product = whole ? out : scratch_;
     const int64_t step = whole ? stride : kStripRows;
@@ -78,7 +76,6 @@ class Product {
 
  private:
   const Matrix& m_;
-  const Inputs& x_;
   float* scratch_;
   int64_t groups_;
   const StripProduct* kernels_;
@@ -137,7 +134,8 @@ size_t multiply_scratch(const Matrix& m) {
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
               int64_t stride, float* scratch, Counters* counters) {
   if (x.rows == 0 || begin >= end) return;
-  const Product product(m, x, scratch);
+  const Product product(m, scratch);
+  const Tiling tiling = x.tiling();
   const int64_t together = rows_in_cache(m) / kStripRows;
   // Rows of the matrix [n, stop) lie in one group.
   for (int64_t n = begin; n < end;) {
@@ -146,14 +144,18 @@ void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, floa
     const int64_t stop =
         std::min({end, base + m.group_rows, base + (first + together) * kStripRows});
     const int64_t strips = (stop - base - first * kStripRows + kStripRows - 1) / kStripRows;
-    for (int t = 0; t < x.tiling().tiles(); ++t)
+    for (int t = 0; t < tiling.tiles(); ++t) {
+      const Inputs tile = x.tile(t);
+      float* to_tile = out + tiling.first(t) * stride;
       for (int64_t s = first; s < first + strips; ++s) {
         const int64_t at = base + s * kStripRows;
         if (t == 0) product.load(group * m.group_strips + s);
         const int from = static_cast<int>(std::max(n, at) - at);
         const int to = static_cast<int>(std::min<int64_t>(stop - at, kStripRows));
-        product.strip(group * m.group_strips + s, from, to, t, out + at + from - begin, stride);
+        product.strip(group * m.group_strips + s, from, to, tile, to_tile + at + from - begin,
+                      stride);
       }
+    }
     n = stop;
   }
   if (counters)

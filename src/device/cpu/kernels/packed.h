@@ -38,32 +38,35 @@ enum class Scales : uint8_t {
                  // scale = six bits - 32
   kSixMin32,     // f16 d, f16 dmin, u8 low[8] (nibbles: scale, minimum), u8 high[4] (pairs: scale
                  // and minimum of 2i, then of 2i+1)
-  kByte32,       // f16 d, i8 s[8]
   kByte16,       // f16 d, i8 s[16]
   kSix16,        // f16 d, u8 low[8], u8 high[4], as kSix32 for 16 sub-blocks of 16 columns
   kNibbleMin16,  // f16 d, f16 dmin, u8 s[16] (nibbles: scale, minimum)
 };
 
-enum class Codes : uint8_t { kPlain, kIq4, kE2M1, kIq3Xxs, kIq3S, kIq2, kIq1 };
+// What a code is: a number, or a place in a table.
+enum class Codes : uint8_t { kPlain, kIq4, kE2M1 };
+constexpr int8_t kIq4Table[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                  1,    13,   25,  38,  53,  69,  89,  113};
+constexpr int8_t kE2M1Table[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-//  X(type, bits of a code, codes, offset, columns of a scale, scales, factor of d)
-#define BRAID_PACKED_TYPES(X)                   \
-  X(Q4_0, 4, kPlain, 8, 32, kHalf32, 1.0f)      \
-  X(Q4_1, 4, kPlain, 0, 32, kHalfMin32, 1.0f)   \
-  X(Q5_0, 5, kPlain, 16, 32, kHalf32, 1.0f)     \
-  X(Q5_1, 5, kPlain, 0, 32, kHalfMin32, 1.0f)   \
-  X(Q8_0, 8, kPlain, 128, 32, kHalf32, 1.0f)    \
-  X(Q2_K, 2, kPlain, 0, 16, kNibbleMin16, 1.0f) \
-  X(Q3_K, 3, kPlain, 4, 16, kSix16, 1.0f)       \
-  X(Q4_K, 4, kPlain, 0, 32, kSixMin32, 1.0f)    \
-  X(Q5_K, 5, kPlain, 0, 32, kSixMin32, 1.0f)    \
-  X(Q6_K, 6, kPlain, 32, 16, kByte16, 1.0f)     \
-  X(IQ4_NL, 4, kIq4, 0, 32, kHalf32, 1.0f)      \
-  X(IQ4_XS, 4, kIq4, 0, 32, kSix32, 1.0f)       \
-  X(MXFP4, 4, kE2M1, 0, 32, kE8M0, 1.0f)
+//  X(type, bits of a code, codes, offset, columns of a scale, scales)
+#define BRAID_PACKED_TYPES(X)             \
+  X(Q4_0, 4, kPlain, 8, 32, kHalf32)      \
+  X(Q4_1, 4, kPlain, 0, 32, kHalfMin32)   \
+  X(Q5_0, 5, kPlain, 16, 32, kHalf32)     \
+  X(Q5_1, 5, kPlain, 0, 32, kHalfMin32)   \
+  X(Q8_0, 8, kPlain, 128, 32, kHalf32)    \
+  X(Q2_K, 2, kPlain, 0, 16, kNibbleMin16) \
+  X(Q3_K, 3, kPlain, 4, 16, kSix16)       \
+  X(Q4_K, 4, kPlain, 0, 32, kSixMin32)    \
+  X(Q5_K, 5, kPlain, 0, 32, kSixMin32)    \
+  X(Q6_K, 6, kPlain, 32, 16, kByte16)     \
+  X(IQ4_NL, 4, kIq4, 0, 32, kHalf32)      \
+  X(IQ4_XS, 4, kIq4, 0, 32, kSix32)       \
+  X(MXFP4, 4, kE2M1, 0, 32, kE8M0)
 
 enum class PackedType : uint8_t {
-#define BRAID_ENUMERATOR(name, bits, codes, offset, cols, scales, factor) name,
+#define BRAID_ENUMERATOR(name, bits, codes, offset, cols, scales) name,
   BRAID_PACKED_TYPES(BRAID_ENUMERATOR)
 #undef BRAID_ENUMERATOR
   // Not quantised: columns as they come, 16 rows side by side; inputs stay f32.
@@ -79,11 +82,10 @@ struct PackedInfo {
   Codes codes;
   int offset, scale_cols;
   Scales scales;
-  float factor;
 
   constexpr int code_bytes() const { return 8 * 64 * bits; }
   constexpr int scale_bytes() const {
-    constexpr int bytes[] = {256, 512, 128, 128, 256, 160, 288, 224, 320};
+    constexpr int bytes[] = {256, 512, 128, 128, 256, 288, 224, 320};
     return bytes[static_cast<int>(scales)];
   }
   constexpr int record_bytes() const { return (code_bytes() + scale_bytes() + 63) / 64 * 64; }
@@ -94,8 +96,8 @@ struct PackedInfo {
 };
 
 constexpr PackedInfo kPackedInfo[kQuantisedTypes] = {
-#define BRAID_INFO(name, bits, codes, offset, cols, scales, factor) \
-  {bits, Codes::codes, offset, cols, Scales::scales, factor},
+#define BRAID_INFO(name, bits, codes, offset, cols, scales) \
+  {bits, Codes::codes, offset, cols, Scales::scales},
     BRAID_PACKED_TYPES(BRAID_INFO)
 #undef BRAID_INFO
 };

@@ -59,10 +59,11 @@ template <int up>
 
 template <Codes codes>
 [[gnu::always_inline]] inline __m256i table() {
+  const auto load = [](const int8_t* values) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(values));
+  };
   return _mm256_broadcastsi128_si256(
-      codes == Codes::kIq4
-          ? _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
-          : _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+      codes == Codes::kIq4 ? load(kIq4Table) : _mm_add_epi8(load(kE2M1Table), _mm_set1_epi8(12)));
 }
 
 // Group G of a sub-block in half a strip: signed values or codes, as kSigned says.

@@ -26,10 +26,6 @@ float f32_of_half(const uint8_t* p) {
   return f;
 }
 
-constexpr int8_t kIq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                             1,    13,   25,  38,  53,  69,  89,  113};
-constexpr int8_t kE2M1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-
 // The integer that column 4g + b of a sub-block holds for row r, offset and table applied.
 template <PackedType T>
 [[gnu::always_inline]] inline int value(const uint8_t* sub, int g, int byte) {
@@ -45,8 +41,8 @@ template <PackedType T>
     if constexpr (bits == 5) code |= (sub[256 + byte] >> g & 1) << 4;
     if constexpr (bits == 6) code |= (sub[256 + 64 * (g / 4) + byte] >> (2 * (g % 4)) & 3) << 4;
   }
-  if constexpr (info.codes == Codes::kIq4) return kIq4[code];
-  if constexpr (info.codes == Codes::kE2M1) return kE2M1[code];
+  if constexpr (info.codes == Codes::kIq4) return kIq4Table[code];
+  if constexpr (info.codes == Codes::kE2M1) return kE2M1Table[code];
   return code - info.offset;
 }
 
@@ -69,7 +65,7 @@ void scale_of(const uint8_t* p, int i, int r, float* scale, float* minimum) {
     *scale = d * static_cast<float>((nibble(32) | pair(96) << 4) - 32);
   if constexpr (kind == Scales::kSix16)
     *scale = d * static_cast<float>((nibble(32) | pair(160) << 4) - 32);
-  if constexpr (kind == Scales::kByte32 || kind == Scales::kByte16)
+  if constexpr (kind == Scales::kByte16)
     *scale = d * static_cast<float>(static_cast<int8_t>(p[32 + 16 * i + r]));
   if constexpr (kind == Scales::kSixMin32) {
     const int low = p[64 + 16 * i + r], high = p[192 + i / 2 * 16 + r] >> (i % 2 * 4);

@@ -31,10 +31,8 @@ template <int up>
 // Values of a table of 16, plus 128.
 template <Codes codes>
 [[gnu::always_inline]] inline __m512i table() {
-  const __m128i values =
-      codes == Codes::kIq4
-          ? _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
-          : _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+  const __m128i values = _mm_loadu_si128(
+      reinterpret_cast<const __m128i*>(codes == Codes::kIq4 ? kIq4Table : kE2M1Table));
   return _mm512_broadcast_i32x4(_mm_xor_si128(values, _mm_set1_epi8(-128)));
 }
 
