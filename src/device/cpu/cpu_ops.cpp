@@ -4,16 +4,18 @@
 
 namespace braid::cpu {
 
+Inputs take_inputs(Carver& carver, size_t rows, int64_t cols, InputForms forms) {
+  Inputs room;
+  room.cols = cols;
+  if (forms.quantised) room.quantised = carver.take<uint8_t>(rows * Inputs::quantised_bytes(cols));
+  if (forms.plain) room.plain = carver.take<float>(rows * static_cast<size_t>(cols));
+  return room;
+}
+
 InputRows::InputRows(int64_t capacity, int64_t cols, InputForms forms, int threads, Carver& carver,
                      bool singles)
-    : capacity_(capacity),
-      cols_(cols),
-      forms_(forms),
-      shared_(phases(capacity) > 0),
-      singles_(singles) {
-  const auto rows = static_cast<size_t>(capacity * (shared_ ? 1 : threads));
-  quantised_ = carver.take<uint8_t>(forms.quantised ? rows * Inputs::quantised_bytes(cols) : 0);
-  plain_ = carver.take<float>(forms.plain ? rows * static_cast<size_t>(cols) : 0);
+    : capacity_(capacity), cols_(cols), shared_(phases(capacity) > 0), singles_(singles) {
+  room_ = take_inputs(carver, static_cast<size_t>(capacity * (shared_ ? 1 : threads)), cols, forms);
   normed_ = carver.take<float>(static_cast<size_t>(threads) * static_cast<size_t>(cols));
 }
 
@@ -38,15 +40,11 @@ bool InputRows::prepare(const Kernels& k, const Tensor& x, const PackedNorm* nor
 }
 
 Inputs InputRows::inputs(const Share& share) const {
-  const size_t first = copy(share) * static_cast<size_t>(capacity_);
-  return {forms_.quantised ? quantised_ + first * Inputs::quantised_bytes(cols_) : nullptr,
-          forms_.plain ? plain_ + first * static_cast<size_t>(cols_) : nullptr, rows_, cols_};
+  return room_.from(copy(share) * static_cast<size_t>(capacity_), rows_);
 }
 
 Inputs InputRows::single(int row, const Share& share) const {
-  const size_t at = copy(share) * static_cast<size_t>(capacity_) + static_cast<size_t>(row);
-  return {forms_.quantised ? quantised_ + at * Inputs::quantised_bytes(cols_) : nullptr,
-          forms_.plain ? plain_ + at * static_cast<size_t>(cols_) : nullptr, 1, cols_};
+  return room_.from(copy(share) * static_cast<size_t>(capacity_) + static_cast<size_t>(row), 1);
 }
 
 void add_product(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, const Tensor& x,

@@ -77,6 +77,9 @@ class Carver {
   size_t size_ = 0;
 };
 
+// Room for rows in the forms that are wanted.
+Inputs take_inputs(Carver& carver, size_t rows, int64_t cols, InputForms forms);
+
 // Rows as matrices take them, made from rows of f32, normed or as they are. For a few rows each
 // thread makes them for itself, which costs less than a barrier; for many they are a phase of their
 // own. `singles`: each row is a tile of its own, for those who put tiles together themselves.
@@ -99,11 +102,10 @@ class InputRows {
   size_t copy(const Share& share) const { return shared_ ? 0 : static_cast<size_t>(share.thread); }
 
   int64_t capacity_, cols_;
-  InputForms forms_;
   bool shared_, singles_;
   int rows_ = 0;
-  uint8_t* quantised_;
-  float *plain_, *normed_;  // normed: a row for each thread
+  Inputs room_;
+  float* normed_;  // a row for each thread
 };
 
 // x[r][begin .. end) += (rows [begin, end) of m) . in[r], tile by tile. `product` has room for

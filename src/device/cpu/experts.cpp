@@ -32,18 +32,18 @@ struct Workspace {
     const InputForms shared_forms =
         s.d_shared > 0 ? InputForms().with(w.shared.down) : InputForms();
     if (many) {
-      inner_inputs = take(rows * top_k, s.d_ff, routed_forms);
-      shared_inputs = take(rows, s.d_shared, shared_forms);
+      inner_inputs = take_inputs(carver, rows * top_k, s.d_ff, routed_forms);
+      shared_inputs = take_inputs(carver, rows, s.d_shared, shared_forms);
     }
     for (int t = 0; t <= thread; ++t) {
       if (!many) {
-        inner_inputs = take(rows * top_k, s.d_ff, routed_forms);
-        shared_inputs = take(rows, s.d_shared, shared_forms);
+        inner_inputs = take_inputs(carver, rows * top_k, s.d_ff, routed_forms);
+        shared_inputs = take_inputs(carver, rows, s.d_shared, shared_forms);
       }
       calls.pairs = carver.take<int32_t>(rows * top_k);
       calls.begin = carver.take<int32_t>(static_cast<size_t>(s.experts) + 1);
       calls.called = carver.take<int32_t>(static_cast<size_t>(s.experts));
-      tile = take(rows, s.d_model, in_forms(args));
+      tile = take_inputs(carver, rows, s.d_model, in_forms(args));
       gate = carver.take<float>(rows * kStripRows);
       up = carver.take<float>(rows * kStripRows);
       product = carver.take<float>(kTileRows * kDownCols);
@@ -64,15 +64,6 @@ struct Workspace {
                        multiply_scratch(w.shared.down)});
     return size;
   }
-  Inputs take(size_t rows, int64_t cols, InputForms forms) {
-    const size_t quantised = forms.quantised ? rows * Inputs::quantised_bytes(cols) : 0;
-    const size_t plain = forms.plain ? rows * static_cast<size_t>(cols) : 0;
-    Inputs in{carver.take<uint8_t>(quantised), carver.take<float>(plain), 0, cols};
-    if (quantised == 0) in.quantised = nullptr;
-    if (plain == 0) in.plain = nullptr;
-    return in;
-  }
-
   // Columns of a thread that are multiplied with one tile before the next.
   static constexpr int64_t kDownCols = 1024;
 
@@ -164,12 +155,7 @@ class Mixture {
   int calls_of(int expert) const { return ws_.calls.begin[expert + 1] - ws_.calls.begin[expert]; }
   const int32_t* pairs_of(int expert) const { return ws_.calls.pairs + ws_.calls.begin[expert]; }
   Inputs of_expert(int expert) const {
-    const auto first = static_cast<size_t>(ws_.calls.begin[expert]);
-    Inputs in = ws_.inner_inputs;
-    if (in.quantised) in.quantised += first * Inputs::quantised_bytes(in.cols);
-    if (in.plain) in.plain += static_cast<int64_t>(first) * in.cols;
-    in.rows = calls_of(expert);
-    return in;
+    return ws_.inner_inputs.from(static_cast<size_t>(ws_.calls.begin[expert]), calls_of(expert));
   }
 
   // Tile t of the rows whose places row(i) tells. Rows lie as tiles of one; one alone is used as it

@@ -78,10 +78,13 @@ struct Inputs {
     return static_cast<size_t>(subs(cols)) * kTileBytes;
   }
   Tiling tiling() const { return {rows}; }
+  // `count` rows that begin where row `first` of tiles of any size would.
+  Inputs from(size_t first, int count) const {
+    return {quantised ? quantised + first * quantised_bytes(cols) : nullptr,
+            plain ? plain + first * static_cast<size_t>(cols) : nullptr, count, cols};
+  }
   Inputs tile(int t) const {
-    const int first = tiling().first(t);
-    return {quantised ? quantised + static_cast<size_t>(first) * quantised_bytes(cols) : nullptr,
-            plain ? plain + first * cols : nullptr, tiling().size(t), cols};
+    return from(static_cast<size_t>(tiling().first(t)), tiling().size(t));
   }
   // Writes row `row`. Rows of a tile may be written by different threads.
   void put(const Kernels& k, int row, const float* x) const;

@@ -19,13 +19,7 @@ struct Workspace {
   Workspace(const MtpJointArgs& args, int thread, std::byte* base) : carver(base) {
     const Matrix& w = impl<MtpJoint>(args.w).w;
     const auto rows = static_cast<size_t>(args.e.rows);
-    const InputForms forms = InputForms().with(w);
-    joined.cols = 2 * args.e.cols;
-    joined.quantised =
-        carver.take<uint8_t>(forms.quantised ? rows * Inputs::quantised_bytes(joined.cols) : 0);
-    joined.plain = carver.take<float>(forms.plain ? rows * static_cast<size_t>(joined.cols) : 0);
-    if (!forms.quantised) joined.quantised = nullptr;
-    if (!forms.plain) joined.plain = nullptr;
+    joined = take_inputs(carver, rows, 2 * args.e.cols, InputForms().with(w));
     for (int t = 0; t <= thread; ++t) {
       row = carver.take<float>(static_cast<size_t>(joined.cols));
       scratch = carver.take<float>(multiply_scratch(w));

@@ -11,19 +11,9 @@ namespace braid::BRAID_ISA {
 namespace {
 
 float f32_of_half(const uint8_t* p) {
-  uint16_t h;
-  memcpy(&h, p, 2);
-  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, exponent = h >> 10 & 31;
-  const uint32_t fraction = h & 1023;
-  if (exponent == 0) {
-    const float small = static_cast<float>(fraction) * 0x1p-24f;
-    return sign ? -small : small;
-  }
-  const uint32_t bits =
-      sign | (exponent == 31 ? 255u << 23 : (exponent + 112) << 23) | fraction << 13;
-  float f;
-  memcpy(&f, &bits, 4);
-  return f;
+  uint16_t bits;
+  memcpy(&bits, p, 2);
+  return f16_value(bits);
 }
 
 // The integer that column 4g + b of a sub-block holds for row r, offset and table applied.
