@@ -117,8 +117,9 @@ double ops_per_second(Team& team, const PeakKernel& kernel, int threads) {
 
 // Which kernel the int8 work of a set would use.
 const PeakKernel* int8_of(const std::vector<ProbeKernels>& all, const std::string& isa) {
+  const std::string width = isa == "avxvnni" ? "avx2" : isa;
   for (const ProbeKernels& p : all) {
-    const bool best = isa.empty() || (isa.starts_with(p.isa) && isa.ends_with("vnni"));
+    const bool best = isa.empty() || (width.starts_with(p.isa) && isa.ends_with("vnni"));
     if (best && p.int8_dot.run != nullptr) return &p.int8_dot;
     if ((best || isa == p.isa) && p.int8_maddubs.run != nullptr) return &p.int8_maddubs;
   }

@@ -47,7 +47,7 @@ void add_device_kind_options(CLI::App& command, DeviceChoice& choice) {
                   "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
       ->type_name("cpu|ref");
   command.add_option("--isa", choice.options.isa, "Instruction set (default: the best there is)")
-      ->type_name("portable|avx2|avx512|avx512vnni");
+      ->type_name("portable|avx2|avxvnni|avx512|avx512vnni");
 }
 
 std::unique_ptr<Device> open_device(const DeviceChoice& choice) {

@@ -65,6 +65,8 @@ TEST(MachineSpeed, TheKindFollowsTheInstructionSet) {
     EXPECT_EQ(kind("avx2"), "vpmaddubsw 256");
     EXPECT_NE(kind(""), "");
   }
+  if (std::count(isas.begin(), isas.end(), "avxvnni") > 0)
+    EXPECT_EQ(kind("avxvnni"), "vpdpbusd 256");
   EXPECT_GT(measure_speed(1, "", 16 << 20).read_bytes, 1e8);
   EXPECT_GT(measure_barrier(2), 0);
   EXPECT_LT(measure_barrier(2), 1e-2);

@@ -19,7 +19,7 @@ constexpr const char* kCompiler = "unknown";
 #endif
 
 #if defined(__x86_64__)
-constexpr const char* kIsas = "portable, avx2, avx512, avx512vnni";
+constexpr const char* kIsas = "portable, avx2, avxvnni, avx512, avx512vnni";
 #else
 constexpr const char* kIsas = "portable";
 #endif

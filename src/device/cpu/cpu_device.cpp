@@ -256,7 +256,10 @@ std::vector<std::string> usable_isas() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
+  // Neither g++ 12 nor clang 14 can be asked for avxvnni by name.
+  const bool avxvnni = avx2 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
   if (avx512 && __builtin_cpu_supports("avx512vnni")) isas.push_back("avx512vnni");
+  if (avxvnni) isas.push_back("avxvnni");
   if (avx512) isas.push_back("avx512");
   if (avx2) isas.push_back("avx2");
 #endif
@@ -274,9 +277,10 @@ Kernels kernels_of(const std::string& isa) {
   fill("portable", portable::fill_packed, portable::fill_packed_plain, portable::fill_rows,
        portable::fill_delta, portable::fill_delta_rows, portable::fill_attention);
 #if defined(__x86_64__)
-  if (isa == "avx2" || isa == "avx512" || isa == "avx512vnni")
+  if (isa.starts_with("avx"))
     fill("avx2", avx2::fill_packed, avx2::fill_packed_avx2, avx2::fill_rows, avx2::fill_delta,
          avx2::fill_delta_rows, avx2::fill_attention);
+  if (isa == "avxvnni") fill("avxvnni", avxvnni::fill_packed_avx2, avxvnni::fill_attention);
   if (isa == "avx512" || isa == "avx512vnni")
     fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
          avx512::fill_delta_rows, avx512::fill_attention);

@@ -166,6 +166,11 @@ void fill_delta(Kernels&);
 void fill_delta_rows(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512
+// Only what it has beyond avx2.
+namespace avxvnni {
+void fill_packed_avx2(Kernels&);
+void fill_attention(Kernels&);
+}  // namespace avxvnni
 // Only what it has beyond avx512.
 namespace avx512vnni {
 void fill_packed_vnni(Kernels&);

@@ -1,6 +1,10 @@
-// Products of packed strips on AVX2. vpmaddubsw multiplies unsigned codes with signed inputs and
-// adds pairs in 16 bits; as many of its results as 16 bits hold are added before vpmaddwd makes one
-// 32-bit sum of each row. A line of a strip is two registers: rows 0..7 and 8..15.
+// Products of packed strips on AVX2 and on AVX-VNNI. A line of a strip is two registers: rows 0..7
+// and 8..15; both instructions multiply unsigned codes with signed inputs.
+//
+// avx2: vpmaddubsw adds pairs in 16 bits and saturates; as many of its results as 16 bits hold are
+// added before vpmaddwd makes one 32-bit sum of each row. Codes that fill a byte give their size,
+// and the input their sign. avxvnni: vpdpbusd adds four products to 32 bits, exactly; codes have an
+// offset, which the sums start from.
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/kernels/packed.h"
 
@@ -15,16 +19,23 @@ namespace {
 constexpr int kAheadBytes = 9216;
 constexpr int kGroups = 8;  // of four columns in a sub-block
 
+#if defined(BRAID_ISA_avxvnni)
+constexpr bool kVnni = true;
+#else
+constexpr bool kVnni = false;
+#endif
+
 template <PackedType T>
 constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
 
-// Values that fill a byte: its size meets the input with the value's sign.
+// Values whose size meets the input with the value's sign.
 template <PackedType T>
-constexpr bool kSigned = kInfo<T>.bits == 8 || kInfo<T>.codes == Codes::kIq4;
+constexpr bool kSigned = !kVnni && (kInfo<T>.bits == 8 || kInfo<T>.codes == Codes::kIq4);
 
-// What the operand of vpmaddubsw has more than the value.
+// What the unsigned operand has more than the value.
 template <PackedType T>
 constexpr int kOffset = kSigned<T>                       ? 0
+                        : kInfo<T>.codes == Codes::kIq4  ? 128
                         : kInfo<T>.codes == Codes::kE2M1 ? 12
                                                          : kInfo<T>.offset;
 
@@ -42,9 +53,12 @@ constexpr int sums_in_16_bits() {
 // Rows that are multiplied at once: their sums of both halves of the strip are registers, beside
 // the codes of one group, of two, or of one and their sizes. The fastest of those measured.
 template <PackedType T>
-constexpr int kRows = sums_in_16_bits<T>() > 2    ? 5
-                      : sums_in_16_bits<T>() == 2 ? 3
-                                                  : 4;
+constexpr int rows_at_once() {
+  if constexpr (kVnni)
+    return 6;
+  else
+    return sums_in_16_bits<T>() > 2 ? 5 : sums_in_16_bits<T>() == 2 ? 3 : 4;
+}
 
 [[gnu::always_inline]] inline __m256i line(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -57,20 +71,23 @@ template <int up>
   return _mm256_and_si256(x, _mm256_set1_epi8(mask));
 }
 
-template <Codes codes>
+// Values of a table of 16 with the offset.
+template <PackedType T>
 [[gnu::always_inline]] inline __m256i table() {
-  const auto load = [](const int8_t* values) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(values));
-  };
+  const __m128i values = _mm_loadu_si128(
+      reinterpret_cast<const __m128i*>(kInfo<T>.codes == Codes::kIq4 ? kIq4Table : kE2M1Table));
   return _mm256_broadcastsi128_si256(
-      codes == Codes::kIq4 ? load(kIq4Table) : _mm_add_epi8(load(kE2M1Table), _mm_set1_epi8(12)));
+      _mm_add_epi8(values, _mm_set1_epi8(static_cast<char>(kOffset<T>))));
 }
 
 // Group G of a sub-block in half a strip: signed values or codes, as kSigned says.
 template <PackedType T, int G>
 [[gnu::always_inline]] inline __m256i group(const uint8_t* sub) {
   constexpr int bits = kInfo<T>.bits, J = G % 4, high = G / 4;
-  if constexpr (bits == 8) return _mm256_xor_si256(line(sub + 64 * G), _mm256_set1_epi8(-128));
+  if constexpr (bits == 8) {
+    const __m256i codes = line(sub + 64 * G);
+    return kSigned<T> ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
+  }
   __m256i x;
   if constexpr (bits < 4) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
@@ -81,8 +98,7 @@ template <PackedType T, int G>
     if constexpr (bits == 6)
       x = _mm256_or_si256(x, moved<4 - 2 * J>(line(sub + 256 + 64 * high), 48));
   }
-  if constexpr (kInfo<T>.codes != Codes::kPlain)
-    x = _mm256_shuffle_epi8(table<kInfo<T>.codes>(), x);
+  if constexpr (kInfo<T>.codes != Codes::kPlain) x = _mm256_shuffle_epi8(table<T>(), x);
   return x;
 }
 
@@ -194,8 +210,12 @@ struct RecordScales {
 // What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
 template <PackedType T>
 [[gnu::always_inline]] inline __m256i start(int32_t less) {
-  if constexpr (kOffset<T> == 12) return _mm256_set1_epi32((less >> 5) * 3);
-  return _mm256_set1_epi32(less >> (7 - __builtin_ctz(kOffset<T>)));
+  if constexpr (kOffset<T> == 0)
+    return _mm256_setzero_si256();
+  else if constexpr (kOffset<T> == 12)
+    return _mm256_set1_epi32((less >> 5) * 3);
+  else
+    return _mm256_set1_epi32(less >> (7 - __builtin_ctz(kOffset<T>)));
 }
 
 // Pairs of products of one group.
@@ -220,6 +240,26 @@ template <PackedType T>
   __m256i sum = _mm256_add_epi32(a, b);
   asm("" : "+x"(sum));
   return sum;
+}
+
+// sum += w times the four inputs x in each lane. As an instruction by name: g++ 12 copies the sums
+// of the intrinsic about.
+[[gnu::always_inline]] inline void dot(__m256i& sum, __m256i w, __m256i x) {
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(w), "x"(x));
+}
+
+// t[y][h] += the products of groups [G, End).
+template <int C, int G, int End, class Groups>
+[[gnu::always_inline]] inline void add_dots(const Groups& w, const int8_t* q, __m256i (*t)[2]) {
+  __m256i low = w.template get<G>(0), high = w.template get<G>(1);
+  asm("" : "+x"(low), "+x"(high));  // else g++ 12 loads them again for every row
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y) {
+    const __m256i x = four(q + 32 * y + 4 * G);
+    dot(t[y][0], low, x);
+    dot(t[y][1], high, x);
+  }
+  if constexpr (G + 1 < End) add_dots<C, G + 1, End>(w, q, t);
 }
 
 // s[y][h] (+)= the pairs of groups [G, End).
@@ -295,12 +335,19 @@ template <PackedType T, int C, int Begin, int End, class Groups>
 [[gnu::always_inline]] inline void stretch(const Groups& w, const StretchScales& by, const Rows& x,
                                            __m256 (*acc)[2]) {
   __m256i t[C][2];
-  add_products<T, C, Begin, End, true>(w, x.q, t);
+  if constexpr (kVnni) {
+#pragma GCC unroll 16
+    for (int y = 0; y < C; ++y) t[y][0] = t[y][1] = start<T>(x.less[y]);
+    add_dots<C, Begin, End>(w, x.q, t);
+  } else {
+    add_products<T, C, Begin, End, true>(w, x.q, t);
+  }
 #pragma GCC unroll 16
   for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      if constexpr (kOffset<T> != 0) t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
+      if constexpr (!kVnni && kOffset<T> != 0)
+        t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
       const __m256 scale = _mm256_mul_ps(by.scale[h], _mm256_set1_ps(x.scale[y]));
       __m256 a = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t[y][h]), scale, acc[y][h]);
       if constexpr (kInfo<T>.has_minimum())
@@ -335,7 +382,8 @@ template <PackedType T, int N>
   const FromStrip<T> strip{sub};
   const TileView x = tile_view(tile, N);
   // Passes of nearly the same size.
-  constexpr int passes = (N + kRows<T> - 1) / kRows<T>, few = N / passes, more = N % passes;
+  constexpr int most = rows_at_once<T>(), passes = (N + most - 1) / most, few = N / passes,
+                more = N % passes;
   if constexpr (passes == 1) {
     rows<T, N>(strip, by, x, N, 0, acc);
   } else {
