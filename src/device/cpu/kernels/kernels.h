@@ -177,4 +177,21 @@ void fill_packed_vnni(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512vnni
 
+// 64-bit ARM.
+namespace neon {
+void fill_packed(Kernels&);
+void fill_packed_neon(Kernels&);
+void fill_rows(Kernels&);
+void fill_delta(Kernels&);
+void fill_delta_rows(Kernels&);
+void fill_attention(Kernels&);
+}  // namespace neon
+// Only what they have beyond neon.
+namespace dotprod {
+void fill_packed_neon(Kernels&);
+}
+namespace i8mm {
+void fill_packed_neon(Kernels&);
+}
+
 }  // namespace braid

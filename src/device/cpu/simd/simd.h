@@ -14,6 +14,8 @@
 #include "device/cpu/simd/simd_avx512.h"
 #elif defined(BRAID_ISA_avx2) || defined(BRAID_ISA_avxvnni)
 #include "device/cpu/simd/simd_avx2.h"
+#elif defined(BRAID_ISA_neon)
+#include "device/cpu/simd/simd_neon.h"
 #elif defined(BRAID_ISA_portable)
 #include "device/cpu/simd/simd_portable.h"
 #else
