@@ -33,6 +33,8 @@ std::vector<ProbeKernels> probe_kernels() {
 #if defined(__x86_64__)
     if (isa == "avx2") fill("avx2", avx2::fill_probe);
     if (isa == "avx512") fill("avx512", avx512::fill_probe);
+#elif defined(__aarch64__)
+    if (isa == "neon") fill("neon", neon::fill_probe);
 #endif
   }
   return all;
