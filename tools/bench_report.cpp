@@ -32,13 +32,12 @@ Json bytes_json(const BenchResult& r) {
   return parts;
 }
 
-// Where the time of one repetition went, by part: a thread's mean.
-Json time_json(const BenchResult& r) {
+// A time of one repetition by part: a thread's mean.
+Json time_json(const BenchResult& r, uint64_t Counters::*time) {
   const uint64_t n = std::max<uint64_t>(1, r.seconds.size()) * static_cast<uint64_t>(r.threads);
   Json parts;
   for (size_t op = 0; op < kOpNames.size(); ++op)
-    if (r.cost.counted[op].busy_ns > 0) parts[kOpNames[op]] = r.cost.counted[op].busy_ns / n;
-  parts["waiting"] = r.cost.counted_in_all().waiting_ns / n;
+    if (r.cost.counted[op].busy_ns > 0) parts[kOpNames[op]] = r.cost.counted[op].*time / n;
   return parts;
 }
 
@@ -302,7 +301,8 @@ Json bench_json(const BenchResult& r) {
       {"tokens_per_called_expert",
        or_null(r.cost.counted_in_all().experts_called > 0, tokens_per_expert(r))},
       {"bytes_read", bytes_json(r)},
-      {"time_ns", time_json(r)},
+      {"busy_ns", time_json(r, &Counters::busy_ns)},
+      {"waiting_ns", time_json(r, &Counters::waiting_ns)},
       {"samples_ns", nanoseconds},
       {"samples_ts", rates},
   };

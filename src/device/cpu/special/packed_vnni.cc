@@ -9,9 +9,9 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// Records ahead of the one at work that are asked for: without it the hardware's prefetchers fall
-// behind, and memory gives half of what it has.
-constexpr int kAhead = 2;
+// Bytes ahead of those at work that are asked for: without it the hardware's prefetchers fall
+// behind, and memory gives half of what it has. The weights of one row are used once.
+constexpr int kAhead = 7 << 10;
 
 template <PackedType T>
 constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
@@ -187,11 +187,12 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   for (int y = 0; y < N; ++y) acc[y] = _mm512_setzero_ps();
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const RecordScales<T> scales(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kAhead * info.record_bytes();
+    const uint8_t* ahead = strip + kAhead;
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
     for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i),
+                     N == 1 ? _MM_HINT_NTA : _MM_HINT_T0);
       const uint8_t* sub = strip + s * 64 * info.bits;
       const TileView view = tile_view(x, N);
       if constexpr (info.scale_cols == 32) {
