@@ -62,7 +62,7 @@ class RandomTokens {
 struct StepCost {
   int64_t steps = 0, rows = 0;
   double seconds = 0;
-  double matmul_ops = 0;  // 2 x active weights x rows
+  double matmul_ops = 0;                            // 2 x active weights x rows
   std::array<Counters, kOpNames.size()> counted{};  // by the device, of all its threads
   uint64_t state_bytes = 0, kv_bytes = 0;
 
