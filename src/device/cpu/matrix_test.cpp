@@ -171,12 +171,14 @@ TEST_P(Isa, LargestProducts) {
       for (float input : {-1.0f, 1.0f}) {
         // Every column has the same code, and so every line the same bytes.
         std::vector<uint8_t> strip(static_cast<size_t>(info.record_bytes()), 0x3c);
-        const int nibble = 0x11 * (code & 15), pair = 0x55 * (code >> (info.bits == 6 ? 4 : 0) & 3),
-                  bit = 0xff * (code >> (info.bits - 1));
+        const int nibble = 0x11 * (code & 15), pair = 0x55 * (code >> (info.bits - 2) & 3),
+                  bit = 0xff * (code >> 4 & 1);
         for (int line = 0; line < 8 * info.bits; ++line) {
           const int within = line % info.bits;
-          int byte = info.bits == 8 ? code : info.bits < 4 || within > 3 ? pair : nibble;
-          if ((info.bits == 3 && within == 2) || (info.bits == 5 && within == 4)) byte = bit;
+          const int byte = info.bits == 8                 ? code
+                           : info.bits == 2 || within > 3 ? (info.bits == 5 ? bit : pair)
+                           : info.bits == 3               ? nibble | 0x88 * (code >> within & 1)
+                                                          : nibble;
           std::fill_n(strip.begin() + 64 * line, 64, static_cast<uint8_t>(byte));
         }
         const std::vector<float> x(kRecordCols, input);

@@ -24,18 +24,22 @@ void spread(const uint8_t* code, int subs, int r, std::byte* record) {
     if constexpr (bits == 4 || bits == 5 || bits == 6)
       for (int j = 0; j < 4; ++j)
         put(j, (word(code + 4 * j) & 0x0f0f0f0f) | (word(code + 16 + 4 * j) & 0x0f0f0f0f) << 4);
-    if constexpr (bits == 2 || bits == 3 || bits == 6)
+    if constexpr (bits == 3)
+      for (int j = 0; j < 3; ++j) {
+        const auto last = [&](int g) { return word(code + 4 * g) >> j & 0x01010101; };
+        put(j, word(code + 8 * j) | word(code + 8 * j + 4) << 4 | last(6) << 3 | last(7) << 7);
+      }
+    if constexpr (bits == 2 || bits == 6)
       for (int h = 0; h < 2; ++h) {
         uint32_t pairs = 0;
         for (int i = 0; i < 4; ++i)
           pairs |= (word(code + 16 * h + 4 * i) >> (bits == 6 ? 4 : 0) & 0x03030303) << (2 * i);
         put(h + (bits == 6 ? 4 : 0), pairs);
       }
-    if constexpr (bits == 3 || bits == 5) {
+    if constexpr (bits == 5) {
       uint32_t ones = 0;
-      for (int g = 0; g < 8; ++g)
-        ones |= (word(code + 4 * g) >> (bits == 3 ? 2 : 4) & 0x01010101) << g;
-      put(bits == 3 ? 2 : 4, ones);
+      for (int g = 0; g < 8; ++g) ones |= (word(code + 4 * g) >> 4 & 0x01010101) << g;
+      put(4, ones);
     }
   }
 }

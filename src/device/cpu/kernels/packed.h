@@ -8,13 +8,15 @@
 //   8 bits             8 lines: line g is group g
 //   4, 5, 6 bits       4 lines of low nibbles: line j has group j in the low and j + 4 in the high
 //                      half of its bytes
-//   2, 3, 6 bits       2 lines of bit pairs: line h has group 4h + i in bits 2i+1 .. 2i
-//   3, 5 bits          1 line of single bits: group g in bit g
+//   2, 6 bits          2 lines of bit pairs: line h has group 4h + i in bits 2i+1 .. 2i
+//   5 bits             1 line of single bits: group g in bit g
+//   3 bits             3 lines: line j has group 2j in bits 2..0 and 2j + 1 in bits 6..4; its bits 3
+//                      and 7 are bit j of groups 6 and 7
 //
-// A code is nibble | pair << 4, nibble | bit << 4, pair | bit << 2, as the type has them: the
-// integers are the file's own, for types with a grid those that its entries stand for. Its value is
-// a table's entry or code - offset, times the scale of its 32 or 16 columns, less a minimum in some
-// types. A scale is exact in f32, and so is a weight.
+// A code of more than 4 bits is nibble | pair << 4 or nibble | bit << 4: the integers are the
+// file's own, for types with a grid those that its entries stand for. Its value is a table's entry
+// or code - offset, times the scale of its 32 or 16 columns, less a minimum in some types. A scale
+// is exact in f32, and so is a weight.
 //
 // Inputs are tiles of up to kTileRows rows, quantised to int8 by 32 columns with an f32 scale, so
 // that the inner loop reads one stream at fixed distances (TileView).

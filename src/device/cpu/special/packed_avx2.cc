@@ -80,15 +80,23 @@ template <PackedType T>
                    _mm_set1_epi8(static_cast<char>(kOffset<T>))));
 }
 
+// Groups 6 and 7 of three bits, in the nibbles of a line.
+[[gnu::always_inline]] inline __m256i last_threes(const uint8_t* sub) {
+  return _mm256_or_si256(
+      _mm256_or_si256(moved<-3>(line(sub), 0x11), moved<-2>(line(sub + 64), 0x22)),
+      moved<-1>(line(sub + 128), 0x44));
+}
+
 // Group G of a sub-block in half a strip: signed values or codes, as kSigned says.
 template <PackedType T, int G>
 [[gnu::always_inline]] inline __m256i group(const uint8_t* sub) {
   constexpr int bits = kInfo<T>.bits, J = G % 4, high = G / 4;
   if constexpr (bits == 8) return _mm256_xor_si256(line(sub + 64 * G), _mm256_set1_epi8(-128));
   __m256i x;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
-    if constexpr (bits == 3) x = _mm256_or_si256(x, moved<2 - G>(line(sub + 128), 4));
+  } else if constexpr (bits == 3) {
+    x = moved<-4 * (G % 2)>(G < 6 ? line(sub + 64 * (G / 2)) : last_threes(sub), 7);
   } else {
     x = moved<-4 * high>(line(sub + 64 * J), 15);
     if constexpr (bits == 5) x = _mm256_or_si256(x, moved<4 - G>(line(sub + 256), 16));

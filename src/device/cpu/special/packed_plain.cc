@@ -23,9 +23,11 @@ template <PackedType T>
   constexpr int bits = info.bits;
   int code = 0;
   if constexpr (bits == 8) return sub[64 * g + byte] - info.offset;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     code = sub[64 * (g / 4) + byte] >> (2 * (g % 4)) & 3;
-    if constexpr (bits == 3) code |= (sub[128 + byte] >> g & 1) << 2;
+  } else if constexpr (bits == 3) {
+    if (g < 6) code = sub[64 * (g / 2) + byte] >> (4 * (g % 2)) & 7;
+    for (int j = 0; g >= 6 && j < 3; ++j) code |= (sub[64 * j + byte] >> (4 * g - 21) & 1) << j;
   } else {
     code = sub[64 * (g % 4) + byte] >> (4 * (g / 4)) & 15;
     if constexpr (bits == 5) code |= (sub[256 + byte] >> g & 1) << 4;

@@ -36,15 +36,27 @@ template <Codes codes>
   return _mm512_broadcast_i32x4(_mm_xor_si128(values, _mm_set1_epi8(-128)));
 }
 
+// Groups 6 and 7 of three bits, in the nibbles of a line.
+[[gnu::always_inline]] inline __m512i last_threes(const uint8_t* sub) {
+  constexpr int kChoice = 0xca;  // of the second where the first has a bit, of the third elsewhere
+  const __m512i low_two =
+      _mm512_ternarylogic_epi32(_mm512_set1_epi8(0x11), _mm512_srli_epi16(line(sub), 3),
+                                _mm512_srli_epi16(line(sub + 64), 2), kChoice);
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi8(0x33), low_two,
+                                   _mm512_srli_epi16(line(sub + 128), 1), kChoice);
+}
+
 // Codes of group J (high: of group J + 4) of a sub-block.
 template <PackedType T, int J, bool high>
 [[gnu::always_inline]] inline __m512i codes(const uint8_t* sub) {
   constexpr int bits = kInfo<T>.bits;
   if constexpr (bits == 8) return line(sub + 64 * (J + 4 * high));
   __m512i x;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
-    if constexpr (bits == 3) x = _mm512_or_si512(x, moved<2 - J - 4 * high>(line(sub + 128), 4));
+  } else if constexpr (bits == 3) {
+    constexpr int group = J + 4 * high;
+    x = moved<-4 * (J % 2)>(group < 6 ? line(sub + 64 * (group / 2)) : last_threes(sub), 7);
   } else {
     x = moved<-4 * high>(line(sub + 64 * J), 15);
     if constexpr (bits == 5) x = _mm512_or_si512(x, moved<4 - J - 4 * high>(line(sub + 256), 16));
