@@ -8,6 +8,8 @@
 namespace braid::cpu {
 namespace {
 
+constexpr double kRecordWeights = kStripRows * kRecordCols;
+
 uint32_t word(const uint8_t* code) {
   uint32_t w;
   std::memcpy(&w, code, 4);
@@ -153,6 +155,18 @@ size_t strip_bytes(PackedType type, int64_t cols) {
   if (static_cast<int>(type) > kQuantisedTypes) return static_cast<size_t>(cols) * 2 * kStripRows;
   const auto records = static_cast<size_t>((cols + kRecordCols - 1) / kRecordCols);
   return records * static_cast<size_t>(kPackedInfo[static_cast<int>(type)].record_bytes());
+}
+
+double packed_bits(DType type) {
+  switch (type) {
+#define BRAID_BITS(name, ...) \
+  case DType::name:           \
+    return 8.0 * kPackedInfo[static_cast<int>(PackedType::name)].record_bytes() / kRecordWeights;
+    BRAID_PACKED_TYPES(BRAID_BITS)
+#undef BRAID_BITS
+    default:
+      return 8.0 * info(type).block_bytes / info(type).block;
+  }
 }
 
 void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to) {

@@ -11,6 +11,9 @@ PackedType packed_type(const FileMatrix& matrix);
 
 size_t strip_bytes(PackedType type, int64_t cols);
 
+// Bits of a weight of a type of the file in strips: more than in the file for those with a grid.
+double packed_bits(DType type);
+
 // Packs the strips [begin, end) of a matrix whose type is set; strip s goes to to + s *
 // strip_bytes, which is zeroed memory.
 void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to);
