@@ -52,7 +52,7 @@ double rate(const Subject& s, int rows, int copies, double seconds) {
   in.quantised = quantised.data();
   in.plain = plain.data();
   for (int r = 0; r < rows; ++r) in.put(*s.m.kernels, r, row.data());
-  std::vector<float> out(static_cast<size_t>(rows * kRows)), scratch(multiply_scratch(s.m));
+  std::vector<float> out(static_cast<size_t>(rows * kRows));
   double best = 0;
   for (int repeat = 0; repeat < 3; ++repeat) {
     const double start = now();
@@ -61,7 +61,7 @@ double rate(const Subject& s, int rows, int copies, double seconds) {
     for (int c = 0; now() - start < seconds; c = (c + 1) % copies, ++products) {
       m.strips =
           s.m.strips + static_cast<size_t>(c) * m.strip_bytes * static_cast<size_t>(m.group_strips);
-      multiply(m, 0, kRows, in, out.data(), kRows, scratch.data(), nullptr);
+      multiply(m, 0, kRows, in, out.data(), kRows, nullptr);
     }
     best = std::max(best, products * 2 * kRows * kCols * rows / (now() - start) / 1e9);
   }

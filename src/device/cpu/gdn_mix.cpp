@@ -21,12 +21,9 @@ InputForms forms(const GdnMixArgs& args) {
 struct Workspace {
   Workspace(const GdnMixArgs& args, int threads, int thread, std::byte* base)
       : carver(base), inputs(args.x.rows, args.x.cols, forms(args), threads, carver) {
-    const Gdn& w = impl<Gdn>(args.w);
     const auto value_heads = static_cast<size_t>(args.w.shape.value_heads);
     for (int t = 0; t <= thread; ++t) {
       projected = GdnProjected(args.w.shape, args.x.rows, carver);
-      matrix_scratch = carver.take<float>(std::max({multiply_scratch(w.qkv), multiply_scratch(w.z),
-                                                    multiply_scratch(w.b), multiply_scratch(w.a)}));
       scratch = GdnScratch(args.w.shape, carver);
       b = carver.take<float>(static_cast<size_t>(args.x.rows) * value_heads);
       a = carver.take<float>(static_cast<size_t>(args.x.rows) * value_heads);
@@ -36,7 +33,6 @@ struct Workspace {
   InputRows inputs;
   GdnProjected projected;
   GdnScratch scratch;
-  float* matrix_scratch = nullptr;
   float *b = nullptr, *a = nullptr;  // [R, value heads of the thread, by key head]
 };
 
@@ -63,8 +59,7 @@ class Group {
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
   void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to) {
-    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), to, count, ws_.matrix_scratch,
-             share_.counters);
+    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), to, count, share_.counters);
   }
 
   void project() {
@@ -105,8 +100,7 @@ void work(const GdnMixArgs& args, const Share& share) {
   const int ratio = args.w.shape.ratio();
   const Inputs in = ws.inputs.inputs(share);
   for (const auto& [m, to] : {std::pair{&w.b, ws.b}, std::pair{&w.a, ws.a}})
-    multiply(*m, first * ratio, (first + heads) * ratio, in, to, heads * ratio, ws.matrix_scratch,
-             share.counters);
+    multiply(*m, first * ratio, (first + heads) * ratio, in, to, heads * ratio, share.counters);
   for (int h = first; h < first + heads; ++h) Group(args, ws, share, h, first, heads).run();
 }
 

@@ -28,9 +28,8 @@ const std::byte* file_row(const Matrix& m, int64_t row) {
 
 class Product {
  public:
-  Product(const Matrix& m, float* scratch)
+  explicit Product(const Matrix& m)
       : m_(m),
-        scratch_(scratch),
         groups_(m.quantised() ? Inputs::subs(m.cols()) : m.cols()),
         kernels_(m.kernels->strip[static_cast<int>(m.type)]) {}
 
@@ -41,7 +40,8 @@ class Product {
         reinterpret_cast<const uint8_t*>(m_.strips) + static_cast<size_t>(strip) * m_.strip_bytes;
     const void* x = m_.quantised() ? static_cast<const void*>(tile.quantised) : tile.plain;
     const bool whole = from == 0 && to == kStripRows;
-    float* product = whole ? out : scratch_;
+    float edge[kTileRows * kStripRows];
+    float* product = whole ? out : edge;
     const int64_t step = whole ? stride : kStripRows;
     kernels_[tile.rows](w, groups_, x, product, step);
     if (!m_.scale.empty())
@@ -50,13 +50,11 @@ class Product {
           product[r * step + n] *= m_.scale[static_cast<size_t>(strip * kStripRows + n)];
     if (!whole)
       for (int r = 0; r < tile.rows; ++r)
-        std::copy(scratch_ + r * kStripRows + from, scratch_ + r * kStripRows + to,
-                  out + r * stride);
+        std::copy(edge + r * kStripRows + from, edge + r * kStripRows + to, out + r * stride);
   }
 
  private:
   const Matrix& m_;
-  float* scratch_;
   int64_t groups_;
   const StripProduct* kernels_;
 };
@@ -105,12 +103,10 @@ int64_t rows_in_cache(const Matrix& m) {
   return std::max<int64_t>(1, static_cast<int64_t>(kStripsInCache / m.strip_bytes)) * kStripRows;
 }
 
-size_t multiply_scratch(const Matrix&) { return kTileRows * kStripRows; }
-
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
-              int64_t stride, float* scratch, Counters* counters) {
+              int64_t stride, Counters* counters) {
   if (x.rows == 0 || begin >= end) return;
-  const Product product(m, scratch);
+  const Product product(m);
   const Tiling tiling = x.tiling();
   const int64_t together = rows_in_cache(m) / kStripRows;
   // Rows of the matrix [n, stop) lie in one group.

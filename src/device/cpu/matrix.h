@@ -87,12 +87,10 @@ struct Inputs {
   void put(const Kernels& k, int row, const float* x) const;
 };
 
-// out[r * stride + n - begin] = (row n of m) . x[r] for begin <= n < end. `scratch` has room for
-// multiply_scratch(m) floats; without `counters` the weights are not counted, for a caller that
-// takes its tiles one by one.
+// out[r * stride + n - begin] = (row n of m) . x[r] for begin <= n < end. Without `counters` the
+// weights are not counted, for a caller that takes its tiles one by one.
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
-              int64_t stride, float* scratch, Counters* counters);
-size_t multiply_scratch(const Matrix& m);
+              int64_t stride, Counters* counters);
 
 // Rows of the matrix that are best multiplied with one tile before the next: whole strips that stay
 // in the cache together.

@@ -60,9 +60,8 @@ void expect_products(const Packed& packed, const Rows& rows, int64_t begin, int6
   const Matrix& m = packed.m;
   const std::vector<float> w = decoded(m.file);
   std::vector<float> out(static_cast<size_t>(rows.in.rows * (end - begin)), -1);
-  std::vector<float> scratch(multiply_scratch(m));
   Counters counters;
-  multiply(m, begin, end, rows.in, out.data(), end - begin, scratch.data(), &counters);
+  multiply(m, begin, end, rows.in, out.data(), end - begin, &counters);
   EXPECT_EQ(counters.weight_bytes,
             static_cast<uint64_t>(end - begin) * row_bytes(m.file.dtype, m.cols()));
   double worst = 0;
@@ -135,7 +134,7 @@ TEST_P(Isa, AWeightIsTheFilesOwn) {
     const Packed packed(k, file);
     const std::vector<float> want = decoded(file);
     std::vector<uint8_t> tile(Inputs::quantised_bytes(t.block));
-    std::vector<float> out(static_cast<size_t>(blocks)), scratch(multiply_scratch(packed.m));
+    std::vector<float> out(static_cast<size_t>(blocks));
     int finite = 0;
     for (int64_t col = 0; col < t.block; ++col) {
       std::vector<float> x(static_cast<size_t>(t.block), 0.0f);
@@ -148,7 +147,7 @@ TEST_P(Isa, AWeightIsTheFilesOwn) {
       const_cast<int32_t*>(v.less)[0] = const_cast<int32_t*>(v.less16)[half] = -128;
       const_cast<float*>(v.sum16)[half] = 1;
       multiply(packed.m, 0, blocks, {tile.data(), nullptr, 1, t.block}, out.data(), blocks,
-               scratch.data(), nullptr);
+               nullptr);
       for (int64_t n = 0; n < blocks; ++n) {
         const float* row = want.data() + n * t.block;
         if (!std::all_of(row, row + t.block, [](float w) { return std::isfinite(w); })) continue;
@@ -202,13 +201,13 @@ TEST_P(Isa, TilesDoNotShow) {
                      DType::IQ2_XS, DType::NVFP4, DType::BF16, DType::F32}) {
     RandomFile random(6);
     const Packed packed(k, random.matrix(type, 32, 512));
-    std::vector<float> scratch(multiply_scratch(packed.m)), alone(32), together(32 * 30);
+    std::vector<float> alone(32), together(32 * 30);
     const Rows many(k, packed.m, 30);
-    multiply(packed.m, 0, 32, many.in, together.data(), 32, scratch.data(), nullptr);
+    multiply(packed.m, 0, 32, many.in, together.data(), 32, nullptr);
     for (int r = 0; r < 30; ++r) {
       Rows one(k, packed.m, 1);
       one.in.put(k, 0, many.values.data() + r * 512);
-      multiply(packed.m, 0, 32, one.in, alone.data(), 32, scratch.data(), nullptr);
+      multiply(packed.m, 0, 32, one.in, alone.data(), 32, nullptr);
       EXPECT_EQ(std::memcmp(alone.data(), together.data() + 32 * r, 32 * sizeof(float)), 0)
           << GetParam() << " " << info(type).name << ", row " << r;
     }
