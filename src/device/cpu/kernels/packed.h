@@ -10,7 +10,8 @@
 //                      half of its bytes
 //   2, 6 bits          2 lines of bit pairs: line h has group 4h + i in bits 2i+1 .. 2i
 //   5 bits             1 line of single bits: group g in bit g
-//   3 bits             3 lines: line j has group 2j in bits 2..0 and 2j + 1 in bits 6..4; its bits 3
+//   3 bits             3 lines: line j has group 2j in bits 2..0 and 2j + 1 in bits 6..4; its bits
+//   3
 //                      and 7 are bit j of groups 6 and 7
 //
 // A code of more than 4 bits is nibble | pair << 4 or nibble | bit << 4: the integers are the
