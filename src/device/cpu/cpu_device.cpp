@@ -230,16 +230,16 @@ class CpuDevice final : public Device {
   };
 
   // Packs a matrix, all threads taking strips. `exact`: its inputs must stay f32, so a quantised
-  // one is decoded when it is multiplied.
+  // one is decoded.
   Matrix keep(const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
     Matrix m = describe(kernels_, file, group_rows);
     if (!file) return m;
     m.type = describing_ && file.dtype == DType::F32 ? PackedType::kF32 : packed_type(file);
-    if (exact && m.quantised()) m.type.reset();
-    m.strip_bytes = m.type ? strip_bytes(*m.type, file.cols) : 0;
+    if (exact && m.quantised()) m.type = PackedType::kF32;
+    m.strip_bytes = strip_bytes(m.type, file.cols);
     const size_t bytes = static_cast<size_t>(m.strip_count()) * m.strip_bytes;
-    weight_memory_ += m.type ? bytes : file.bytes();
-    if (!m.type || describing_) return m;
+    weight_memory_ += bytes;
+    if (describing_) return m;
     const Buffer& buffer = strips_.emplace_back(allocate(bytes, "packed weights"));
     m.strips = buffer.data();
     const std::function<void(int, int)> pack = [&](int, int thread) {

@@ -48,7 +48,6 @@ struct Workspace {
       gate = carver.take<float>(rows * static_cast<size_t>(values));
       up = carver.take<float>(rows * static_cast<size_t>(values));
       product = carver.take<float>(kTileRows * kDownCols);
-      scratch = carver.take<float>(scratch_size(w, s));
     }
   }
   static InputForms in_forms(const ExpertsArgs& args) {
@@ -56,14 +55,6 @@ struct Workspace {
     InputForms forms = InputForms().with(w.gate).with(w.up);
     if (args.w.shape.d_shared > 0) forms.with(w.shared.gate).with(w.shared.up);
     return forms;
-  }
-  static size_t scratch_size(const Experts& w, const MoeShape& s) {
-    size_t size =
-        std::max({multiply_scratch(w.gate), multiply_scratch(w.up), multiply_scratch(w.down)});
-    if (s.d_shared > 0)
-      size = std::max({size, multiply_scratch(w.shared.gate), multiply_scratch(w.shared.up),
-                       multiply_scratch(w.shared.down)});
-    return size;
   }
   // Columns of a thread that are multiplied with one tile before the next.
   static constexpr int64_t kDownCols = 1024;
@@ -76,7 +67,7 @@ struct Workspace {
   Inputs inner_inputs, shared_inputs;  // the same as inputs; an expert's pairs lie together
   Calls calls;
   Inputs tile;  // the rows of an expert
-  float *gate = nullptr, *up = nullptr, *product = nullptr, *scratch = nullptr;
+  float *gate = nullptr, *up = nullptr, *product = nullptr;
 };
 
 void sort_calls(const ExpertsArgs& args, Calls& calls) {
@@ -203,8 +194,8 @@ class Mixture {
     const int64_t together = ws_.many ? 1 : last - first;
     for (int64_t s = first; s < last; s += together) {
       const int64_t at = s * kStripRows, n = std::min(d - at, together * kStripRows);
-      multiply(gate, base + at, base + at + n, in, ws_.gate, n, ws_.scratch, share_.counters);
-      multiply(up, base + at, base + at + n, in, ws_.up, n, ws_.scratch, share_.counters);
+      multiply(gate, base + at, base + at + n, in, ws_.gate, n, share_.counters);
+      multiply(up, base + at, base + at + n, in, ws_.up, n, share_.counters);
       k_.silu_mul(ws_.gate, ws_.up, in.rows * n, ws_.gate);
       for (int i = 0; i < in.rows; ++i) std::copy_n(ws_.gate + i * n, n, inner + i * d + at);
     }
@@ -246,8 +237,7 @@ class Mixture {
     const int64_t width = end - begin;
     for (int t = 0; t < in.tiling().tiles(); ++t) {
       const Inputs tile = in.tile(t);
-      multiply(m, begin, end, tile, ws_.product, width, ws_.scratch,
-               t == 0 ? share_.counters : nullptr);
+      multiply(m, begin, end, tile, ws_.product, width, t == 0 ? share_.counters : nullptr);
       for (int y = 0; y < tile.rows; ++y) {
         const int i = in.tiling().first(t) + y;
         k_.add_scaled(args_.x.row(row(i)) + to, ws_.product + y * width, weight(i), width);

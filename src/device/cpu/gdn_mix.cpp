@@ -21,15 +21,12 @@ InputForms forms(const GdnMixArgs& args) {
 struct Workspace {
   Workspace(const GdnMixArgs& args, int threads, int thread, std::byte* base)
       : carver(base), inputs(args.x.rows, args.x.cols, forms(args), threads, carver) {
-    const Gdn& w = impl<Gdn>(args.w);
     const auto value_heads = static_cast<size_t>(args.w.shape.value_heads);
     // A few rows: the projections of all heads of the thread, for memory is read fastest in its
     // order. Many: a head at a time, which stays in the cache.
     const int set = inputs.shared() ? 1 : (args.w.shape.key_heads + threads - 1) / threads;
     for (int t = 0; t <= thread; ++t) {
       projected = GdnProjected(args.w.shape, set, args.x.rows, carver);
-      matrix_scratch = carver.take<float>(std::max({multiply_scratch(w.qkv), multiply_scratch(w.z),
-                                                    multiply_scratch(w.b), multiply_scratch(w.a)}));
       scratch = GdnScratch(args.w.shape, carver);
       b = carver.take<float>(static_cast<size_t>(args.x.rows) * value_heads);
       a = carver.take<float>(static_cast<size_t>(args.x.rows) * value_heads);
@@ -39,7 +36,6 @@ struct Workspace {
   InputRows inputs;
   GdnProjected projected;
   GdnScratch scratch;
-  float* matrix_scratch = nullptr;
   float *b = nullptr, *a = nullptr;  // [R, value heads of the thread, by key head]
 };
 
@@ -61,7 +57,7 @@ class Mix {
     const int64_t ratio = s_.ratio();
     for (const auto& [m, to] : {std::pair{&w_.b, ws_.b}, std::pair{&w_.a, ws_.a}})
       multiply(*m, first_ * ratio, (first_ + heads_) * ratio, inputs_, to, heads_ * ratio,
-               ws_.matrix_scratch, share_.counters);
+               share_.counters);
     const int set = std::min(heads_, ws_.projected.set.key_heads);
     for (int h = 0; h < heads_; h += set) {
       project(first_ + h, std::min(set, heads_ - h));
@@ -76,7 +72,7 @@ class Mix {
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
   void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to, int64_t stride) {
-    multiply(m, begin, begin + count, inputs_, to, stride, ws_.matrix_scratch, share_.counters);
+    multiply(m, begin, begin + count, inputs_, to, stride, share_.counters);
   }
 
   // Key heads [first, first + heads) and their value heads.

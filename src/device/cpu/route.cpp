@@ -20,7 +20,6 @@ struct Workspace {
                experts = static_cast<size_t>(args.w.shape.experts);
     logits = carver.take<float>(rows * experts);
     for (int t = 0; t <= thread; ++t) {
-      scratch = carver.take<float>(multiply_scratch(impl<Router>(args.w).router));
       normed = carver.take<float>(static_cast<size_t>(args.x.cols));
       scores = carver.take<float>(experts);
       bests = carver.take<float>(experts / kStretch + 1);
@@ -29,7 +28,7 @@ struct Workspace {
   Carver carver;
   InputRows inputs;
   float* logits = nullptr;  // [R, E]
-  float *scratch = nullptr, *normed = nullptr;
+  float* normed = nullptr;
   float *scores = nullptr, *bests = nullptr;
 };
 
@@ -39,7 +38,7 @@ void score(const RouteArgs& args, const Share& share, const Workspace& ws) {
   const int64_t strips = (experts + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows;
   const int64_t end = std::min<int64_t>(share.end(strips) * kStripRows, experts);
-  multiply(w.router, begin, end, ws.inputs.inputs(share), ws.logits + begin, experts, ws.scratch,
+  multiply(w.router, begin, end, ws.inputs.inputs(share), ws.logits + begin, experts,
            share.counters);
 }
 
