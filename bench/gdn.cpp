@@ -50,12 +50,12 @@ class Bench {
     args.x = {x_.data(), segments * rows, shape_.d_model};
     args.o = {o_.data(), segments * rows, int64_t{shape_.value_heads} * shape_.value_dim};
     cpu::Carver inputs(reinterpret_cast<std::byte*>(inputs_.data()));
-    const cpu::GdnProjected in(shape_, segments * rows, inputs);
+    const cpu::GdnProjected in(shape_, 1, segments * rows, inputs);
     cpu::Carver room(scratch_.get());
     const cpu::GdnScratch scratch(shape_, room);
     for (int h = 0; h < shape_.key_heads; ++h) {
       const double start = bench::now_s();
-      cpu::gdn_group(args, h, in, scratch);
+      cpu::gdn_group(args, h, in, 0, scratch);
       times_[position % kBlock].push_back(bench::now_s() - start);
     }
   }
@@ -89,7 +89,7 @@ class Bench {
     const Kernels& k = *cpu::impl<cpu::Gdn>(packed_).kernels;
     const int dk = shape_.key_dim, dv = shape_.value_dim, ratio = shape_.ratio();
     cpu::Carver inputs(reinterpret_cast<std::byte*>(inputs_.data())), room(scratch_.get());
-    const cpu::GdnProjected in(shape_, kBlock, inputs);
+    const cpu::GdnProjected in(shape_, 1, kBlock, inputs);
     const cpu::GdnScratch ws(shape_, room);
     const RecurrentSlot slot = pool_.slot(1);
     const auto part = [&](const char* name, double heads, auto&& f) {
@@ -177,7 +177,7 @@ class Bench {
   }
   void make_inputs(int rows) {
     cpu::Carver inputs(nullptr), room(nullptr);
-    cpu::GdnProjected(shape_, rows, inputs);
+    cpu::GdnProjected(shape_, 1, rows, inputs);
     cpu::GdnScratch(shape_, room);
     inputs_ = values(static_cast<int64_t>(inputs.size() / sizeof(float)) + 16, 1);
     scratch_.reset(static_cast<std::byte*>(std::aligned_alloc(64, room.size())));

@@ -185,8 +185,9 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
   add("peak_share_pp", m.int8_ops > 0 && t_pp > 0, r.prompt.matmul_ops / t_pp / m.int8_ops);
   add("bytes_per_step_tg", g.steps > 0,
       static_cast<double>(g.bytes()) / static_cast<double>(g.steps));
-  add("tokens_per_called_expert_tg", g.experts_called > 0,
-      static_cast<double>(g.expert_calls) / static_cast<double>(g.experts_called));
+  const Counters counted = g.counted_in_all();
+  add("tokens_per_called_expert_tg", counted.experts_called > 0,
+      static_cast<double>(counted.expert_calls) / static_cast<double>(counted.experts_called));
   return line.dump() + "\n";
 }
 

@@ -72,8 +72,11 @@ std::vector<int32_t> RandomTokens::next(int64_t n) {
   return tokens;
 }
 
-uint64_t StepCost::bytes() const {
-  return std::accumulate(weight_bytes.begin(), weight_bytes.end(), state_bytes + kv_bytes);
+uint64_t StepCost::bytes() const { return counted_in_all().weight_bytes + state_bytes + kv_bytes; }
+
+Counters StepCost::counted_in_all() const {
+  return std::accumulate(counted.begin(), counted.end(), Counters(),
+                         [](Counters sum, const Counters& c) { return sum += c; });
 }
 
 StepCost& StepCost::operator+=(const StepCost& other) {
@@ -81,11 +84,9 @@ StepCost& StepCost::operator+=(const StepCost& other) {
   rows += other.rows;
   seconds += other.seconds;
   matmul_ops += other.matmul_ops;
-  for (size_t op = 0; op < weight_bytes.size(); ++op) weight_bytes[op] += other.weight_bytes[op];
+  for (size_t op = 0; op < counted.size(); ++op) counted[op] += other.counted[op];
   state_bytes += other.state_bytes;
   kv_bytes += other.kv_bytes;
-  expert_calls += other.expert_calls;
-  experts_called += other.experts_called;
   return *this;
 }
 
@@ -97,11 +98,7 @@ void StepMeter::step(std::span<const Feed> feeds, StepCost& cost) {
   engine.step(feeds);
   cost.seconds += std::chrono::duration<double>(Clock::now() - start).count();
   const auto after = counters_of(engine.device());
-  for (size_t op = 0; op < after.size(); ++op) {
-    cost.weight_bytes[op] += after[op].weight_bytes - before[op].weight_bytes;
-    cost.expert_calls += after[op].expert_calls - before[op].expert_calls;
-    cost.experts_called += after[op].experts_called - before[op].experts_called;
-  }
+  for (size_t op = 0; op < after.size(); ++op) cost.counted[op] += after[op].since(before[op]);
   int64_t rows = 0;
   for (const Feed& feed : feeds) {
     rows += static_cast<int64_t>(feed.tokens.size());

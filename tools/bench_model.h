@@ -62,12 +62,12 @@ class RandomTokens {
 struct StepCost {
   int64_t steps = 0, rows = 0;
   double seconds = 0;
-  double matmul_ops = 0;  // 2 x active weights x rows
-  std::array<uint64_t, kOpNames.size()> weight_bytes{};
+  double matmul_ops = 0;                            // 2 x active weights x rows
+  std::array<Counters, kOpNames.size()> counted{};  // by the device, of all its threads
   uint64_t state_bytes = 0, kv_bytes = 0;
-  uint64_t expert_calls = 0, experts_called = 0;
 
   uint64_t bytes() const;
+  Counters counted_in_all() const;
   StepCost& operator+=(const StepCost& other);
 };
 

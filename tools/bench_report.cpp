@@ -25,10 +25,19 @@ Json bytes_json(const BenchResult& r) {
   const uint64_t n = std::max<uint64_t>(1, r.seconds.size());
   Json parts;
   for (size_t op = 0; op < kOpNames.size(); ++op)
-    if (c.weight_bytes[op] > 0) parts[kOpNames[op]] = c.weight_bytes[op] / n;
+    if (c.counted[op].weight_bytes > 0) parts[kOpNames[op]] = c.counted[op].weight_bytes / n;
   if (c.state_bytes > 0) parts["state"] = c.state_bytes / n;
   if (c.kv_bytes > 0) parts["kv"] = c.kv_bytes / n;
   parts["total"] = c.bytes() / n;
+  return parts;
+}
+
+// A time of one repetition by part: a thread's mean.
+Json time_json(const BenchResult& r, uint64_t Counters::*time) {
+  const uint64_t n = std::max<uint64_t>(1, r.seconds.size()) * static_cast<uint64_t>(r.threads);
+  Json parts;
+  for (size_t op = 0; op < kOpNames.size(); ++op)
+    if (r.cost.counted[op].busy_ns > 0) parts[kOpNames[op]] = r.cost.counted[op].*time / n;
   return parts;
 }
 
@@ -41,7 +50,8 @@ double peak_share(const BenchResult& r) {
   return r.cost.matmul_ops / r.cost.seconds / r.machine.int8_ops;
 }
 double tokens_per_expert(const BenchResult& r) {
-  return static_cast<double>(r.cost.expert_calls) / static_cast<double>(r.cost.experts_called);
+  const Counters c = r.cost.counted_in_all();
+  return static_cast<double>(c.expert_calls) / static_cast<double>(c.experts_called);
 }
 
 // Nested values as columns of their own, lists left out: for formats of plain rows. The columns are
@@ -229,12 +239,13 @@ class TableReport final : public BenchReport {
                                                r.machine.int8_ops / 1e9, r.machine.int8_kind)
                                  : "");
     const auto rows = static_cast<double>(std::max<int64_t>(1, r.cost.rows));
-    return fmt::format(
-        "| {:>15} | {:>11} | {:>9} | {:>12} | {:>13} |\n", r.bench.test.label(),
-        bytes_text(static_cast<size_t>(static_cast<double>(r.cost.bytes()) / rows)),
-        percent(r.machine.read_bytes > 0, read_share(r)),
-        percent(r.machine.int8_ops > 0, peak_share(r)),
-        r.cost.experts_called > 0 ? fmt::format("{:.2f}", tokens_per_expert(r)) : "-");
+    return fmt::format("| {:>15} | {:>11} | {:>9} | {:>12} | {:>13} |\n", r.bench.test.label(),
+                       bytes_text(static_cast<size_t>(static_cast<double>(r.cost.bytes()) / rows)),
+                       percent(r.machine.read_bytes > 0, read_share(r)),
+                       percent(r.machine.int8_ops > 0, peak_share(r)),
+                       r.cost.counted_in_all().experts_called > 0
+                           ? fmt::format("{:.2f}", tokens_per_expert(r))
+                           : "-");
   }
 
   std::vector<Column> columns_;
@@ -287,8 +298,11 @@ Json bench_json(const BenchResult& r) {
       {"int8_peak_with", r.machine.int8_kind},
       {"matmul_ops", r.cost.matmul_ops / r.cost.seconds},
       {"peak_share", or_null(peak, peak_share(r))},
-      {"tokens_per_called_expert", or_null(r.cost.experts_called > 0, tokens_per_expert(r))},
+      {"tokens_per_called_expert",
+       or_null(r.cost.counted_in_all().experts_called > 0, tokens_per_expert(r))},
       {"bytes_read", bytes_json(r)},
+      {"busy_ns", time_json(r, &Counters::busy_ns)},
+      {"waiting_ns", time_json(r, &Counters::waiting_ns)},
       {"samples_ns", nanoseconds},
       {"samples_ts", rates},
   };

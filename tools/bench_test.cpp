@@ -101,7 +101,9 @@ TEST(Bench, JsonHasThePeersKeysAndOurs) {
                           "int8_peak",
                           "peak_share",
                           "tokens_per_called_expert",
-                          "bytes_read"})
+                          "bytes_read",
+                          "busy_ns",
+                          "waiting_ns"})
     EXPECT_TRUE(rows[0].contains(key)) << key;
   EXPECT_EQ(rows[0]["n_prompt"], 24);
   EXPECT_EQ(rows[0]["n_gen"], 0);
@@ -125,6 +127,15 @@ TEST(Bench, JsonHasThePeersKeysAndOurs) {
     for (const auto& [part, bytes] : row["bytes_read"].items())
       if (part != "total") parts += bytes.get<size_t>();
     EXPECT_NEAR(static_cast<double>(parts), row["bytes_read"]["total"].get<double>(), 16);
+  }
+  for (const auto& row : rows) {  // one thread waits for nobody, and works nearly all the time
+    double busy = 0, waiting = 0;
+    for (const auto& [part, time] : row["busy_ns"].items()) busy += time.get<double>();
+    for (const auto& [part, time] : row["waiting_ns"].items()) waiting += time.get<double>();
+    EXPECT_LE(busy + waiting, row["avg_ns"].get<double>());
+    EXPECT_GT(busy + waiting, 0.5 * row["avg_ns"].get<double>());
+    EXPECT_LT(waiting, 0.1 * busy);
+    EXPECT_GT(row["busy_ns"]["experts"], 0);
   }
   // A decoded token calls each of its experts alone; 24 tokens share some.
   EXPECT_EQ(rows[1]["tokens_per_called_expert"], 1.0);
@@ -282,7 +293,7 @@ TEST(StepMeter, PromptsAreCutLikeThePeers) {
   StepCost other;
   sequence.reset();
   meter.prompt(sequence, tokens, 16, other);  // 16, 16, 8
-  const auto head = [](const StepCost& c) { return c.weight_bytes[kOpNames.size() - 1]; };
+  const auto head = [](const StepCost& c) { return c.counted[kOpNames.size() - 1].weight_bytes; };
   EXPECT_EQ(head(other) * 2, head(cost) * 3);
   EXPECT_GT(other.matmul_ops, cost.matmul_ops);
 
@@ -291,10 +302,10 @@ TEST(StepMeter, PromptsAreCutLikeThePeers) {
   StepCost one;
   meter.generate(sequence, random.next(2), one);
   uint64_t sum = 0;
-  for (const uint64_t bytes : one.weight_bytes) sum += bytes;
+  for (const Counters& c : one.counted) sum += c.weight_bytes;
   EXPECT_EQ(sum, model.engine().device().weight_bytes_read() - before);
-  EXPECT_EQ(one.expert_calls, one.experts_called);
-  EXPECT_GT(one.expert_calls, 0u);
+  EXPECT_EQ(one.counted_in_all().expert_calls, one.counted_in_all().experts_called);
+  EXPECT_GT(one.counted_in_all().expert_calls, 0u);
   EXPECT_EQ(one.steps, 2);
 }
 
@@ -308,10 +319,10 @@ TEST(StepMeter, TheReferenceCountsTheSameCalls) {
     RandomTokens random(model.engine().spec().vocabulary, 3);
     StepMeter(model).prompt(sequence, random.next(12), 16, costs[i]);
   }
-  EXPECT_GT(costs[0].experts_called, 0u);
-  EXPECT_EQ(costs[0].expert_calls, costs[1].expert_calls);
-  EXPECT_NEAR(static_cast<double>(costs[0].experts_called),
-              static_cast<double>(costs[1].experts_called), 2);
+  EXPECT_GT(costs[0].counted_in_all().experts_called, 0u);
+  EXPECT_EQ(costs[0].counted_in_all().expert_calls, costs[1].counted_in_all().expert_calls);
+  EXPECT_NEAR(static_cast<double>(costs[0].counted_in_all().experts_called),
+              static_cast<double>(costs[1].counted_in_all().experts_called), 2);
 }
 
 TEST(Statistics, OfASample) {

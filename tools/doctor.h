@@ -77,7 +77,7 @@ size_t bandwidth_bytes(const Machine& machine);
 // A model and what a token costs.
 struct ModelNeed {
   std::string name{}, type{};  // "Qwen3.5-4B", "Q4"
-  size_t bytes = 0;            // of all weights
+  size_t bytes = 0;            // of all weights, packed
   size_t active_bytes = 0;     // read for each token; 0: unknown
   size_t state_bytes = 0;      // recurrent state of a sequence
   size_t kv_bytes = 0;         // keys and values of kDoctorContext tokens

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "device/cpu/pack.h"
 #include "models/qwen_config.h"
 #include "tools/doctor.h"
 
@@ -88,6 +89,12 @@ bool is_vision(std::string_view name) {
   return name.starts_with("v.") || name.starts_with("mm.") ||
          name.find("visual.") != std::string_view::npos;
 }
+// Matrices are packed; of embeddings, single rows are read from the file.
+double memory_of(const FileTensor& t, bool tied) {
+  if (t.shape.size() < 2 || (is_embedding(t.name) && !tied))
+    return static_cast<double>(t.bytes.size());
+  return static_cast<double>(t.elements()) * cpu::packed_bits(t.dtype) / 8;
+}
 
 }  // namespace
 
@@ -110,8 +117,12 @@ std::vector<ModelNeed> known_models() {
 
 ModelNeed need_of(const TensorFile& file) {
   ModelNeed need{.name = file.path()};
+  const bool tied = std::none_of(file.tensors().begin(), file.tensors().end(),
+                                 [](const FileTensor& t) { return is_head(t.name); });
+  double all = 0;
   for (const FileTensor& tensor : file.tensors())
-    if (!is_vision(tensor.name)) need.bytes += tensor.bytes.size();
+    if (!is_vision(tensor.name)) all += memory_of(tensor, tied);
+  need.bytes = static_cast<size_t>(all);
   QwenConfig c;
   try {
     c = read_qwen_config(file);
@@ -119,8 +130,6 @@ ModelNeed need_of(const TensorFile& file) {
     return need;  // of a kind that Braid does not know; inspect says why
   }
   need.type = c.architecture;
-  const bool tied = std::none_of(file.tensors().begin(), file.tensors().end(),
-                                 [](const FileTensor& t) { return is_head(t.name); });
   double active = 0;
   for (const FileTensor& tensor : file.tensors()) {
     if (is_vision(tensor.name) || is_draft(tensor.name, c.layers())) continue;
@@ -128,7 +137,7 @@ ModelNeed need_of(const TensorFile& file) {
     const double share = is_expert(tensor.name) && c.moe.experts > 0
                              ? static_cast<double>(c.moe.top_k) / c.moe.experts
                              : 1;
-    active += share * static_cast<double>(tensor.bytes.size());
+    active += share * memory_of(tensor, tied);
   }
   need.active_bytes = static_cast<size_t>(active);
   const auto recurrent = std::count(c.recurrent.begin(), c.recurrent.end(), true);

@@ -1,5 +1,6 @@
 #include "tools/doctor.h"
 
+#include "format/gguf_writer.h"
 #include "format/open.h"
 #include "format/test_files.h"
 #include "models/qwen_config.h"
@@ -256,6 +257,28 @@ TEST_F(Doctor, ATokenReadsSomeOfTheExperts) {
   EXPECT_NE(file->find("output.weight"), nullptr);
   EXPECT_EQ(need.bytes, all);
   EXPECT_NEAR(static_cast<double>(need.active_bytes), active, 1);
+}
+
+// A type with a grid takes more memory than its file has bytes.
+TEST_F(Doctor, WeightsAreCountedAsTheyArePacked) {
+  const auto need = [&](bool head) {
+    GgufWriter out(root_ / "model.gguf");
+    out.add("general.architecture", "qwen3next");
+    std::vector<std::byte> bytes;
+    const auto add = [&](const char* name, DType type, int64_t rows) {
+      out.add_tensor(name, type, {rows, 256});
+      bytes.resize(bytes.size() + static_cast<size_t>(rows) * row_bytes(type, 256));
+      bytes.resize((bytes.size() + 31) / 32 * 32);
+    };
+    add("token_embd.weight", DType::IQ2_XXS, 16);
+    add("blk.0.ffn_down.weight", DType::IQ1_S, 32);
+    if (head) add("output.weight", DType::Q4_K, 16);
+    out.write(bytes);
+    out.finish();
+    return need_of(*open_model_file(root_ / "model.gguf")).bytes;
+  };
+  EXPECT_EQ(need(true), 16 * 66 + 32 * 256 * 9 / 32 + 16 * 144);
+  EXPECT_EQ(need(false), 16 * 256 * 13 / 32 + 32 * 256 * 9 / 32);  // embeddings as the head
 }
 
 TEST_F(Doctor, TheCommand) {

@@ -15,17 +15,27 @@
 
 namespace braid {
 
-// What a thread has read of the weights, for the measured bytes of a step. One thread counts the
-// calls of experts: a row that is sent to an expert is a call.
+// What a thread has read of the weights, for the measured bytes of a step, and how long it worked
+// and then waited for the others. One thread counts the calls of experts: a row that is sent to an
+// expert is a call.
 struct alignas(64) Counters {
   uint64_t weight_bytes = 0;
   uint64_t expert_calls = 0, experts_called = 0;
+  uint64_t busy_ns = 0, waiting_ns = 0;
 
   Counters& operator+=(const Counters& other) {
     weight_bytes += other.weight_bytes;
     expert_calls += other.expert_calls;
     experts_called += other.experts_called;
+    busy_ns += other.busy_ns;
+    waiting_ns += other.waiting_ns;
     return *this;
+  }
+  // What has been counted since `before`.
+  Counters since(const Counters& before) const {
+    return {weight_bytes - before.weight_bytes, expert_calls - before.expert_calls,
+            experts_called - before.experts_called, busy_ns - before.busy_ns,
+            waiting_ns - before.waiting_ns};
   }
 };
 

@@ -26,14 +26,11 @@ struct Workspace {
         inputs(args.x.rows, args.x.cols, forms(args), threads, carver),
         shared(args, threads, carver) {
     const AttentionShape& s = args.w.shape;
-    const Attention& w = impl<Attention>(args.w);
     if (base) shared.key_length = longest_key(args);
     const auto rows = static_cast<size_t>(args.x.rows), dim = static_cast<size_t>(s.head_dim);
     for (int t = 0; t <= thread; ++t) {
       head = carver.take<float>(rows * 2 * dim);
       rotation = carver.take<float>(rows * static_cast<size_t>(s.rope_dims));
-      scratch = carver.take<float>(
-          std::max({multiply_scratch(w.qg), multiply_scratch(w.k), multiply_scratch(w.v)}));
       own = AttendWorkspace::Scratch(args, carver);
     }
   }
@@ -42,7 +39,6 @@ struct Workspace {
   AttendWorkspace shared;
   float* head = nullptr;      // [R, D] or [R, 2D]: one head's projection
   float* rotation = nullptr;  // [R, rope_dims]: cosines, then sines
-  float* scratch = nullptr;
   AttendWorkspace::Scratch own;
 };
 
@@ -108,8 +104,7 @@ class Mixer {
   }
 
   void project_rows(const Matrix& m, int64_t begin, int64_t count) {
-    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), ws_.head, count, ws_.scratch,
-             share_.counters);
+    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), ws_.head, count, share_.counters);
   }
 
   void query_head(int head) {

@@ -14,6 +14,7 @@
 #endif
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -47,7 +48,9 @@ FileMatrix by_key_head(const FileMatrix& m, const GdnShape& shape) {
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const DeviceOptions& options)
-      : team_(options.threads), counters_(static_cast<size_t>(team_.threads()) * kOpNames.size()) {
+      : team_(options.threads),
+        counters_(static_cast<size_t>(team_.threads()) * kOpNames.size()),
+        timers_(static_cast<size_t>(team_.threads())) {
     const std::vector<std::string> isas = usable_isas();
     const std::string isa = options.isa.empty() ? isas.front() : options.isa;
     if (std::find(isas.begin(), isas.end(), isa) == isas.end())
@@ -158,10 +161,12 @@ class CpuDevice final : public Device {
       for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
     const auto work = [&](int phase, int thread) {
       const auto [step, own] = phases_[static_cast<size_t>(phase)];
-      const Share share{own, thread, team_.threads(), workspace.data(),
-                        &counters_[static_cast<size_t>(thread) * kOpNames.size() +
-                                   program.steps()[step].args.index()]};
-      program.steps()[step].work(share);
+      Timer& timer = timers_[static_cast<size_t>(thread)];
+      Counters& counters = counters_[static_cast<size_t>(thread) * kOpNames.size() +
+                                     program.steps()[step].args.index()];
+      timer.begin(phase == 0, counters);
+      program.steps()[step].work({own, thread, team_.threads(), workspace.data(), &counters});
+      timer.end();
     };
     try {
       team_.run(static_cast<int>(phases_.size()), std::cref(work));  // a copy would allocate
@@ -201,18 +206,42 @@ class CpuDevice final : public Device {
     size_t step;
     int phase;
   };
+  // A thread's clock: work from the start of a phase to its end, waiting from there to the next.
+  class alignas(64) Timer {
+   public:
+    void begin(bool first, Counters& counters) {
+      const uint64_t now = nanoseconds();
+      if (!first && counters_ != nullptr) counters_->waiting_ns += now - at_;
+      at_ = now;
+      counters_ = &counters;
+    }
+    void end() {
+      const uint64_t now = nanoseconds();
+      counters_->busy_ns += now - at_;
+      at_ = now;
+    }
+
+   private:
+    static uint64_t nanoseconds() {
+      return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                       std::chrono::steady_clock::now().time_since_epoch())
+                                       .count());
+    }
+    uint64_t at_ = 0;
+    Counters* counters_ = nullptr;
+  };
 
   // Packs a matrix, all threads taking strips. `exact`: its inputs must stay f32, so a quantised
-  // one is decoded when it is multiplied.
+  // one is decoded.
   Matrix keep(const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
     Matrix m = describe(kernels_, file, group_rows);
     if (!file) return m;
     m.type = describing_ && file.dtype == DType::F32 ? PackedType::kF32 : packed_type(file);
-    if (exact && m.quantised()) m.type.reset();
-    m.strip_bytes = m.type ? strip_bytes(*m.type, file.cols) : 0;
+    if (exact && m.quantised()) m.type = PackedType::kF32;
+    m.strip_bytes = strip_bytes(m.type, file.cols);
     const size_t bytes = static_cast<size_t>(m.strip_count()) * m.strip_bytes;
-    weight_memory_ += m.type ? bytes : file.bytes();
-    if (!m.type || describing_) return m;
+    weight_memory_ += bytes;
+    if (describing_) return m;
     const Buffer& buffer = strips_.emplace_back(allocate(bytes, "packed weights"));
     m.strips = buffer.data();
     const std::function<void(int, int)> pack = [&](int, int thread) {
@@ -229,6 +258,7 @@ class CpuDevice final : public Device {
 
   Team team_;
   std::vector<Counters> counters_;  // [thread][operation]
+  std::vector<Timer> timers_;       // of each thread
   Kernels kernels_;
   std::string name_;
   Ops ops_;

@@ -48,14 +48,14 @@ Inputs InputRows::single(int row, const Share& share) const {
 }
 
 void add_product(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, const Tensor& x,
-                 float* product, float* scratch, Counters* counters) {
+                 float* product, Counters* counters) {
   const Kernels& k = *m.kernels;
   const int64_t together = rows_in_cache(m);
   for (int64_t n = begin; n < end; n += together) {
     const int64_t width = std::min(together, end - n);
     for (int t = 0; t < in.tiling().tiles(); ++t) {
       const Inputs tile = in.tile(t);
-      multiply(m, n, n + width, tile, product, width, scratch, t == 0 ? counters : nullptr);
+      multiply(m, n, n + width, tile, product, width, t == 0 ? counters : nullptr);
       for (int r = 0; r < tile.rows; ++r)
         k.add_scaled(x.row(in.tiling().first(t) + r) + n, product + r * width, 1.0f, width);
     }

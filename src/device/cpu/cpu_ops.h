@@ -111,7 +111,7 @@ class InputRows {
 // x[r][begin .. end) += (rows [begin, end) of m) . in[r], tile by tile. `product` has room for
 // kTileRows * rows_in_cache(m) floats.
 void add_product(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, const Tensor& x,
-                 float* product, float* scratch, Counters* counters);
+                 float* product, Counters* counters);
 
 // rows[r] = base + r * stride
 template <class T>

@@ -44,10 +44,10 @@ struct Workspace {
       calls.begin = carver.take<int32_t>(static_cast<size_t>(s.experts) + 1);
       calls.called = carver.take<int32_t>(static_cast<size_t>(s.experts));
       tile = take_inputs(carver, rows, s.d_model, in_forms(args));
-      gate = carver.take<float>(rows * kStripRows);
-      up = carver.take<float>(rows * kStripRows);
+      const int values = many ? kStripRows : std::max(s.d_ff, s.d_shared);
+      gate = carver.take<float>(rows * static_cast<size_t>(values));
+      up = carver.take<float>(rows * static_cast<size_t>(values));
       product = carver.take<float>(kTileRows * kDownCols);
-      scratch = carver.take<float>(scratch_size(w, s));
     }
   }
   static InputForms in_forms(const ExpertsArgs& args) {
@@ -55,14 +55,6 @@ struct Workspace {
     InputForms forms = InputForms().with(w.gate).with(w.up);
     if (args.w.shape.d_shared > 0) forms.with(w.shared.gate).with(w.shared.up);
     return forms;
-  }
-  static size_t scratch_size(const Experts& w, const MoeShape& s) {
-    size_t size =
-        std::max({multiply_scratch(w.gate), multiply_scratch(w.up), multiply_scratch(w.down)});
-    if (s.d_shared > 0)
-      size = std::max({size, multiply_scratch(w.shared.gate), multiply_scratch(w.shared.up),
-                       multiply_scratch(w.shared.down)});
-    return size;
   }
   // Columns of a thread that are multiplied with one tile before the next.
   static constexpr int64_t kDownCols = 1024;
@@ -75,7 +67,7 @@ struct Workspace {
   Inputs inner_inputs, shared_inputs;  // the same as inputs; an expert's pairs lie together
   Calls calls;
   Inputs tile;  // the rows of an expert
-  float *gate = nullptr, *up = nullptr, *product = nullptr, *scratch = nullptr;
+  float *gate = nullptr, *up = nullptr, *product = nullptr;
 };
 
 void sort_calls(const ExpertsArgs& args, Calls& calls) {
@@ -104,19 +96,31 @@ class Mixture {
         ws_(ws),
         share_(share) {}
 
-  // Units: strips of intermediate values, called expert by called expert, then those of the shared
-  // one.
+  // Strips of intermediate values, called expert by called expert, then those of the shared one,
+  // shared out by what they cost.
   void gate_and_up() {
     const int64_t strips = (s_.d_ff + kStripRows - 1) / kStripRows;
     const int64_t shared = (s_.d_shared + kStripRows - 1) / kStripRows;
-    const int64_t routed = ws_.calls.count * strips, units = routed + shared;
-    const int64_t begin = share_.begin(units), end = share_.end(units);
-    for (int64_t u = begin; u < std::min(end, routed);) {
-      const int64_t stop = std::min({end, routed, (u / strips + 1) * strips});
-      routed_strips(ws_.calls.called[u / strips], u % strips, u % strips + stop - u);
-      u = stop;
+    int64_t total = shared * cost(rows());
+    for (int c = 0; c < ws_.calls.count; ++c) total += strips * cost(calls_of(ws_.calls.called[c]));
+    const int64_t begin = share_.begin(total), end = share_.end(total);
+    int64_t at = 0;  // what the strips so far cost
+    // Those of the next `count` strips whose cost begins in the thread's part.
+    const auto next = [&](int64_t count, int64_t each, auto&& run) {
+      const auto strip_at = [&](int64_t place) {
+        return std::clamp<int64_t>((place - at + each - 1) / each, 0, count);
+      };
+      const int64_t first = strip_at(begin), last = strip_at(end);
+      if (first < last) run(first, last);
+      at += count * each;
+    };
+    for (int c = 0; c < ws_.calls.count; ++c) {
+      const int32_t expert = ws_.calls.called[c];
+      next(strips, cost(calls_of(expert)),
+           [&](int64_t first, int64_t last) { routed_strips(expert, first, last); });
     }
-    if (end > routed) shared_strips(std::max(begin, routed) - routed, end - routed);
+    if (shared > 0)
+      next(shared, cost(rows()), [&](int64_t first, int64_t last) { shared_strips(first, last); });
   }
 
   // Intermediate values as inputs of the down projections.
@@ -151,6 +155,9 @@ class Mixture {
   }
 
  private:
+  // Of a strip that is multiplied with `rows` rows, in rows: unpacking is worth about three.
+  static int64_t cost(int rows) { return rows + 3; }
+
   int rows() const { return args_.batch.counts->rows; }
   int calls_of(int expert) const { return ws_.calls.begin[expert + 1] - ws_.calls.begin[expert]; }
   const int32_t* pairs_of(int expert) const { return ws_.calls.pairs + ws_.calls.begin[expert]; }
@@ -180,17 +187,17 @@ class Mixture {
   }
 
   // inner[i][16 s ..] = silu(gate x) * up x for the strips [first, last) of a matrix whose rows
-  // begin at `base`, d wide.
+  // begin at `base`, d wide. For a few rows all strips of one matrix before those of the other:
+  // memory is read fastest in its order. For many a strip of each in turn.
   void activate(const Matrix& gate, const Matrix& up, int64_t base, int64_t d, int64_t first,
                 int64_t last, const Inputs& in, float* inner) {
-    for (int64_t s = first; s < last; ++s) {
-      const int64_t at = s * kStripRows, n = std::min<int64_t>(kStripRows, d - at);
-      multiply(gate, base + at, base + at + n, in, ws_.gate, kStripRows, ws_.scratch,
-               share_.counters);
-      multiply(up, base + at, base + at + n, in, ws_.up, kStripRows, ws_.scratch, share_.counters);
-      k_.silu_mul(ws_.gate, ws_.up, in.rows * kStripRows, ws_.gate);
-      for (int i = 0; i < in.rows; ++i)
-        std::copy_n(ws_.gate + i * kStripRows, n, inner + i * d + at);
+    const int64_t together = ws_.many ? 1 : last - first;
+    for (int64_t s = first; s < last; s += together) {
+      const int64_t at = s * kStripRows, n = std::min(d - at, together * kStripRows);
+      multiply(gate, base + at, base + at + n, in, ws_.gate, n, share_.counters);
+      multiply(up, base + at, base + at + n, in, ws_.up, n, share_.counters);
+      k_.silu_mul(ws_.gate, ws_.up, in.rows * n, ws_.gate);
+      for (int i = 0; i < in.rows; ++i) std::copy_n(ws_.gate + i * n, n, inner + i * d + at);
     }
   }
 
@@ -230,8 +237,7 @@ class Mixture {
     const int64_t width = end - begin;
     for (int t = 0; t < in.tiling().tiles(); ++t) {
       const Inputs tile = in.tile(t);
-      multiply(m, begin, end, tile, ws_.product, width, ws_.scratch,
-               t == 0 ? share_.counters : nullptr);
+      multiply(m, begin, end, tile, ws_.product, width, t == 0 ? share_.counters : nullptr);
       for (int y = 0; y < tile.rows; ++y) {
         const int i = in.tiling().first(t) + y;
         k_.add_scaled(args_.x.row(row(i)) + to, ws_.product + y * width, weight(i), width);

@@ -29,14 +29,16 @@ struct Piece {
 
 class Group {
  public:
-  Group(const GdnMixArgs& args, int key_head, const GdnProjected& in, const GdnScratch& ws)
+  Group(const GdnMixArgs& args, int key_head, const GdnProjected& in, int place,
+        const GdnScratch& ws)
       : args_(args),
         w_(impl<Gdn>(args.w)),
         k_(*w_.kernels),
         s_(args.w.shape),
         in_(in),
         ws_(ws),
-        key_head_(key_head) {}
+        key_head_(key_head),
+        place_(place) {}
 
   void run() {
     const BatchView& batch = args_.batch;
@@ -69,26 +71,29 @@ class Group {
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
   // Notes the raw inputs of the piece in the ring and convolves `n` channels from `channel` on.
-  void convolve(const Piece& p, const float* raw, int64_t channel, int64_t n, float* to) {
+  void convolve(const Piece& p, const float* raw, int64_t stride, int64_t channel, int64_t n,
+                float* to) {
     const float* in[kMaxTaps - 1 + kBlock];
     const int before = s_.taps - 1;
     for (int t = -before; t < p.count; ++t) {
       const int64_t at = p.position + t;
-      in[before + t] = at < p.segment.position ? p.slot.conv(at) + channel : raw + p.row_of(at) * n;
+      in[before + t] =
+          at < p.segment.position ? p.slot.conv(at) + channel : raw + p.row_of(at) * stride;
     }
     k_.conv_silu({in, w_.conv.data() + channel, s_.conv_dim(), n, s_.taps, p.count, to});
     for (int64_t at = p.position; at < p.position + p.count; ++at)
-      if (p.stays(at)) std::copy_n(raw + p.row_of(at) * n, n, p.slot.conv(at) + channel);
+      if (p.stays(at)) std::copy_n(raw + p.row_of(at) * stride, n, p.slot.conv(at) + channel);
   }
 
   void piece(const Piece& p) {
     const int dk = s_.key_dim;
     const float scale = 1.0f / std::sqrt(static_cast<float>(dk));
-    convolve(p, in_.q, int64_t{key_head_} * dk, dk, ws_.q);
+    const int64_t at = int64_t{place_} * dk, stride = in_.key_stride();
+    convolve(p, in_.q + at, stride, int64_t{key_head_} * dk, dk, ws_.q);
     k_.unit_rows(ws_.q, p.count, dk, kL2Eps, scale);
     // A block never wraps in the ring.
     float* keys = p.slot.key(key_head_, p.position);
-    convolve(p, in_.k, key_channel() + int64_t{key_head_} * dk, dk, keys);
+    convolve(p, in_.k + at, stride, key_channel() + int64_t{key_head_} * dk, dk, keys);
     k_.unit_rows(keys, p.count, dk, kL2Eps, 1);
     k_.key_products({p.slot.key(key_head_, p.block_start()), ws_.q, dk, p.first(), p.count,
                      ws_.key_key, ws_.key_query, ws_.panel});
@@ -97,8 +102,9 @@ class Group {
 
   void value_head(const Piece& p, int i) {
     const int head = s_.value_head(key_head_, i), dv = s_.value_dim;
-    const int64_t rows = i * args_.x.rows, row = p.row();
-    convolve(p, in_.v + rows * dv, 2 * key_channel() + int64_t{head} * dv, dv, ws_.v);
+    const int64_t rows = i * args_.x.rows, row = p.row(), stride = in_.value_stride();
+    const int64_t at = int64_t{in_.set.value_head(place_, i)} * dv;
+    convolve(p, in_.v + at, stride, 2 * key_channel() + int64_t{head} * dv, dv, ws_.v);
     DeltaPiece d{};
     d.dk = s_.key_dim;
     d.dv = dv;
@@ -123,8 +129,9 @@ class Group {
     GatedNorm g{};
     g.x = ws_.products + dv;
     g.x_stride = int64_t{2} * dv;
-    g.gate = in_.z + (rows + row) * dv;
-    g.gate_stride = g.n = dv;
+    g.gate = in_.z + row * stride + at;
+    g.gate_stride = stride;
+    g.n = dv;
     g.weight = w_.norm.data();
     g.eps = s_.eps;
     g.rows = p.count;
@@ -139,18 +146,21 @@ class Group {
   const GdnShape& s_;
   const GdnProjected& in_;
   const GdnScratch& ws_;
-  int key_head_;
+  int key_head_, place_;
 };
 
 }  // namespace
 
-GdnProjected::GdnProjected(const GdnShape& shape, int64_t rows, Carver& carver) {
+GdnProjected::GdnProjected(const GdnShape& shape, int key_heads, int64_t rows, Carver& carver)
+    : set(shape) {
+  set.key_heads = key_heads;
+  set.value_heads = key_heads * shape.ratio();
   const auto n = static_cast<size_t>(rows), ratio = static_cast<size_t>(shape.ratio()),
-             dk = static_cast<size_t>(shape.key_dim), dv = static_cast<size_t>(shape.value_dim);
-  q = carver.take<float>(n * dk);
-  k = carver.take<float>(n * dk);
-  v = carver.take<float>(n * ratio * dv);
-  z = carver.take<float>(n * ratio * dv);
+             keys = static_cast<size_t>(key_stride()), values = static_cast<size_t>(value_stride());
+  q = carver.take<float>(n * keys);
+  k = carver.take<float>(n * keys);
+  v = carver.take<float>(n * values);
+  z = carver.take<float>(n * values);
   b = carver.take<float>(n * ratio);
   a = carver.take<float>(n * ratio);
 }
@@ -165,10 +175,10 @@ GdnScratch::GdnScratch(const GdnShape& shape, Carver& carver) {
   key_query = carver.take<float>(kBlock * kBlock);
 }
 
-void gdn_group(const GdnMixArgs& args, int key_head, const GdnProjected& in,
+void gdn_group(const GdnMixArgs& args, int key_head, const GdnProjected& in, int place,
                const GdnScratch& scratch) {
   CHECK(args.w.shape.taps >= 1 && args.w.shape.taps <= kMaxTaps);
-  Group(args, key_head, in, scratch).run();
+  Group(args, key_head, in, place, scratch).run();
 }
 
 }  // namespace braid::cpu

@@ -7,14 +7,20 @@
 
 namespace braid::cpu {
 
-// A group's projections, all rows of the step.
+// Projections of a set of consecutive key heads and the value heads that read them, all rows of the
+// step. Value heads lie in the model's order, as if the set were all of it.
 struct GdnProjected {
   GdnProjected() = default;
-  GdnProjected(const GdnShape& shape, int64_t rows, Carver& carver);
+  GdnProjected(const GdnShape& shape, int key_heads, int64_t rows, Carver& carver);
 
-  float *q = nullptr, *k = nullptr;  // [R, Dk]
-  float *v = nullptr, *z = nullptr;  // [r, R, Dv]
-  float *b = nullptr, *a = nullptr;  // [r, R]; gdn_group turns them into beta and log decay
+  GdnShape set;                      // the shape with the heads of the set
+  float *q = nullptr, *k = nullptr;  // [R, heads * Dk]
+  float *v = nullptr, *z = nullptr;  // [R, heads * r * Dv]
+  // Of the key head that is at work, [r, R]; gdn_group turns them into beta and log decay.
+  float *b = nullptr, *a = nullptr;
+
+  int64_t key_stride() const { return int64_t{set.key_heads} * set.key_dim; }
+  int64_t value_stride() const { return int64_t{set.value_heads} * set.value_dim; }
 };
 
 // Room for one block of one value head and what its key head shares; it stays in L1 and L2.
@@ -29,7 +35,8 @@ struct GdnScratch {
                                                    // t's place in the piece and i's in the block
 };
 
-void gdn_group(const GdnMixArgs& args, int key_head, const GdnProjected& in,
+// Key head `key_head`, which is number `place` of the set.
+void gdn_group(const GdnMixArgs& args, int key_head, const GdnProjected& in, int place,
                const GdnScratch& scratch);
 
 }  // namespace braid::cpu

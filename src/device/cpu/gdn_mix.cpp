@@ -21,12 +21,12 @@ InputForms forms(const GdnMixArgs& args) {
 struct Workspace {
   Workspace(const GdnMixArgs& args, int threads, int thread, std::byte* base)
       : carver(base), inputs(args.x.rows, args.x.cols, forms(args), threads, carver) {
-    const Gdn& w = impl<Gdn>(args.w);
     const auto value_heads = static_cast<size_t>(args.w.shape.value_heads);
+    // A few rows: the projections of all heads of the thread, for memory is read fastest in its
+    // order. Many: a head at a time, which stays in the cache.
+    const int set = inputs.shared() ? 1 : (args.w.shape.key_heads + threads - 1) / threads;
     for (int t = 0; t <= thread; ++t) {
-      projected = GdnProjected(args.w.shape, args.x.rows, carver);
-      matrix_scratch = carver.take<float>(std::max({multiply_scratch(w.qkv), multiply_scratch(w.z),
-                                                    multiply_scratch(w.b), multiply_scratch(w.a)}));
+      projected = GdnProjected(args.w.shape, set, args.x.rows, carver);
       scratch = GdnScratch(args.w.shape, carver);
       b = carver.take<float>(static_cast<size_t>(args.x.rows) * value_heads);
       a = carver.take<float>(static_cast<size_t>(args.x.rows) * value_heads);
@@ -36,52 +36,72 @@ struct Workspace {
   InputRows inputs;
   GdnProjected projected;
   GdnScratch scratch;
-  float* matrix_scratch = nullptr;
   float *b = nullptr, *a = nullptr;  // [R, value heads of the thread, by key head]
 };
 
-class Group {
+class Mix {
  public:
-  // The key head `key_head` of a thread that owns `heads` of them from `first_head` on.
-  Group(const GdnMixArgs& args, const Workspace& ws, const Share& share, int key_head,
-        int first_head, int heads)
+  Mix(const GdnMixArgs& args, const Workspace& ws, const Share& share)
       : args_(args),
         w_(impl<Gdn>(args.w)),
         s_(args.w.shape),
         ws_(ws),
         share_(share),
-        key_head_(key_head),
-        first_head_(first_head),
-        heads_(heads) {}
+        inputs_(ws.inputs.inputs(share)),
+        first_(static_cast<int>(share.begin(s_.key_heads))),
+        heads_(static_cast<int>(share.end(s_.key_heads)) - first_) {}
 
   void run() {
-    project();
-    gdn_group(args_, key_head_, ws_.projected, ws_.scratch);
+    if (heads_ == 0) return;
+    // Rows of b and a are few and lie by key head: all those of the thread at once.
+    const int64_t ratio = s_.ratio();
+    for (const auto& [m, to] : {std::pair{&w_.b, ws_.b}, std::pair{&w_.a, ws_.a}})
+      multiply(*m, first_ * ratio, (first_ + heads_) * ratio, inputs_, to, heads_ * ratio,
+               share_.counters);
+    const int set = std::min(heads_, ws_.projected.set.key_heads);
+    for (int h = 0; h < heads_; h += set) {
+      project(first_ + h, std::min(set, heads_ - h));
+      for (int i = h; i < std::min(h + set, heads_); ++i) {
+        gates(i);
+        gdn_group(args_, first_ + i, ws_.projected, i - h, ws_.scratch);
+      }
+    }
   }
 
  private:
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
-  void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to) {
-    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), to, count, ws_.matrix_scratch,
-             share_.counters);
+  void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to, int64_t stride) {
+    multiply(m, begin, begin + count, inputs_, to, stride, share_.counters);
   }
 
-  void project() {
-    project_rows(w_.qkv, int64_t{key_head_} * s_.key_dim, s_.key_dim, ws_.projected.q);
-    project_rows(w_.qkv, key_channel() + int64_t{key_head_} * s_.key_dim, s_.key_dim,
-                 ws_.projected.k);
-    for (int i = 0; i < s_.ratio(); ++i) {
-      const int64_t head = s_.value_head(key_head_, i), at = head * s_.value_dim;
-      project_rows(w_.qkv, 2 * key_channel() + at, s_.value_dim,
-                   ws_.projected.v + i * args_.x.rows * s_.value_dim);
-      project_rows(w_.z, at, s_.value_dim, ws_.projected.z + i * args_.x.rows * s_.value_dim);
+  // Key heads [first, first + heads) and their value heads.
+  void project(int64_t first, int64_t heads) {
+    const GdnProjected& p = ws_.projected;
+    const int64_t keys = heads * s_.key_dim;
+    project_rows(w_.qkv, first * s_.key_dim, keys, p.q, p.key_stride());
+    project_rows(w_.qkv, key_channel() + first * s_.key_dim, keys, p.k, p.key_stride());
+    project_values(w_.qkv, 2 * key_channel(), first, heads, p.v);
+    project_values(w_.z, 0, first, heads, p.z);
+  }
+
+  // Grouped value heads lie together; tiled ones in as many stretches as a key head has of them.
+  void project_values(const Matrix& m, int64_t from, int64_t first, int64_t heads, float* to) {
+    const GdnProjected& p = ws_.projected;
+    const int stretches = s_.tiled ? s_.ratio() : 1;
+    for (int i = 0; i < stretches; ++i) {
+      const int64_t begin = s_.value_head(static_cast<int>(first), i);
+      project_rows(m, from + begin * s_.value_dim, heads * s_.ratio() / stretches * s_.value_dim,
+                   to + int64_t{p.set.value_head(0, i)} * s_.value_dim, p.value_stride());
     }
-    const int ratio = s_.ratio(), first = (key_head_ - first_head_) * ratio;
+  }
+
+  void gates(int head) {
+    const int ratio = s_.ratio(), all = heads_ * ratio;
     for (int64_t r = 0; r < args_.batch.counts->rows; ++r)
       for (int i = 0; i < ratio; ++i) {
-        ws_.projected.b[i * args_.x.rows + r] = ws_.b[r * heads_ * ratio + first + i];
-        ws_.projected.a[i * args_.x.rows + r] = ws_.a[r * heads_ * ratio + first + i];
+        ws_.projected.b[i * args_.x.rows + r] = ws_.b[r * all + head * ratio + i];
+        ws_.projected.a[i * args_.x.rows + r] = ws_.a[r * all + head * ratio + i];
       }
   }
 
@@ -90,7 +110,8 @@ class Group {
   const GdnShape& s_;
   const Workspace& ws_;
   const Share& share_;
-  int key_head_, first_head_, heads_;
+  Inputs inputs_;
+  int first_, heads_;  // the thread's key heads
 };
 
 void work(const GdnMixArgs& args, const Share& share) {
@@ -98,16 +119,7 @@ void work(const GdnMixArgs& args, const Share& share) {
   const Gdn& w = impl<Gdn>(args.w);
   if (ws.inputs.prepare(*w.kernels, args.x, &args.norm, args.batch.counts->rows, nullptr, share))
     return;
-  const int first = static_cast<int>(share.begin(args.w.shape.key_heads));
-  const int heads = static_cast<int>(share.end(args.w.shape.key_heads)) - first;
-  if (heads == 0) return;
-  // Rows of b and a are few and lie by key head: all those of the thread at once.
-  const int ratio = args.w.shape.ratio();
-  const Inputs in = ws.inputs.inputs(share);
-  for (const auto& [m, to] : {std::pair{&w.b, ws.b}, std::pair{&w.a, ws.a}})
-    multiply(*m, first * ratio, (first + heads) * ratio, in, to, heads * ratio, ws.matrix_scratch,
-             share.counters);
-  for (int h = first; h < first + heads; ++h) Group(args, ws, share, h, first, heads).run();
+  Mix(args, ws, share).run();
 }
 
 }  // namespace

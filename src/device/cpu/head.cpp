@@ -7,28 +7,24 @@ namespace braid::cpu {
 namespace {
 
 struct Workspace {
-  Workspace(const HeadArgs& args, int threads, int thread, std::byte* base)
+  Workspace(const HeadArgs& args, int threads, std::byte* base)
       : carver(base),
         inputs(args.logits.rows, args.x.cols, InputForms().with(impl<Matrix>(args.w)), threads,
-               carver) {
-    for (int t = 0; t <= thread; ++t)
-      scratch = carver.take<float>(multiply_scratch(impl<Matrix>(args.w)));
-  }
+               carver) {}
   Carver carver;
   InputRows inputs;
-  float* scratch = nullptr;
 };
 
 void work(const HeadArgs& args, const Share& share) {
   const Matrix& w = impl<Matrix>(args.w);
-  Workspace ws(args, share.threads, share.thread, share.workspace);
+  Workspace ws(args, share.threads, share.workspace);
   const int rows = args.batch.counts->logit_rows;
   if (ws.inputs.prepare(*w.kernels, args.x, &args.norm, rows, args.batch.logit_rows, share)) return;
   const int64_t strips = (args.w.rows + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows;
   const int64_t end = std::min(share.end(strips) * kStripRows, args.w.rows);
   multiply(w, begin, end, ws.inputs.inputs(share), args.logits.data + begin, args.logits.cols,
-           ws.scratch, share.counters);
+           share.counters);
 }
 
 }  // namespace
@@ -36,7 +32,7 @@ void work(const HeadArgs& args, const Share& share) {
 void fill_head(Ops& ops) {
   ops.head = {[](const HeadArgs& args) { return InputRows::phases(args.logits.rows) + 1; },
               [](const HeadArgs& args, int threads) {
-                return Workspace(args, threads, threads - 1, nullptr).carver.size();
+                return Workspace(args, threads, nullptr).carver.size();
               },
               work};
 }

@@ -11,14 +11,12 @@ struct Workspace {
       : carver(base),
         inputs(args.x.rows, args.o.cols, InputForms().with(impl<Matrix>(args.w)), threads, carver) {
     const Matrix& w = impl<Matrix>(args.w);
-    for (int t = 0; t <= thread; ++t) {
+    for (int t = 0; t <= thread; ++t)
       product = carver.take<float>(kTileRows * static_cast<size_t>(rows_in_cache(w)));
-      scratch = carver.take<float>(multiply_scratch(w));
-    }
   }
   Carver carver;
   InputRows inputs;
-  float *product = nullptr, *scratch = nullptr;
+  float* product = nullptr;
 };
 
 void work(const LinearAddArgs& args, const Share& share) {
@@ -29,8 +27,7 @@ void work(const LinearAddArgs& args, const Share& share) {
   const int64_t strips = (args.w.rows + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows;
   const int64_t end = std::min(share.end(strips) * kStripRows, args.w.rows);
-  add_product(w, begin, end, ws.inputs.inputs(share), args.x, ws.product, ws.scratch,
-              share.counters);
+  add_product(w, begin, end, ws.inputs.inputs(share), args.x, ws.product, share.counters);
 }
 
 }  // namespace

@@ -26,39 +26,22 @@ const std::byte* file_row(const Matrix& m, int64_t row) {
   return at.run->data + static_cast<size_t>(at.row) * row_bytes(m.file.dtype, m.file.cols);
 }
 
-// A strip of a matrix that is not packed, as columns of 16 f32.
-const uint8_t* decoded_strip(const Matrix& m, int64_t strip, float* scratch) {
-  const std::byte* rows[kStripRows];
-  strip_rows(m, strip, rows);
-  const int64_t cols = m.cols();
-  float* row = scratch + cols * kStripRows;
-  std::fill_n(scratch, cols * kStripRows, 0.0f);
-  for (int r = 0; r < kStripRows; ++r) {
-    if (!rows[r]) continue;
-    decode_row(m.file.dtype, rows[r], cols, row);
-    for (int64_t k = 0; k < cols; ++k) scratch[k * kStripRows + r] = row[k];
-  }
-  return reinterpret_cast<const uint8_t*>(scratch);
-}
-
 class Product {
  public:
-  Product(const Matrix& m, float* scratch)
+  explicit Product(const Matrix& m)
       : m_(m),
-        scratch_(scratch),
         groups_(m.quantised() ? Inputs::subs(m.cols()) : m.cols()),
-        kernels_(m.kernels->strip[static_cast<int>(m.product_type())]) {}
+        kernels_(m.kernels->strip[static_cast<int>(m.type)]) {}
 
   // Columns [from, to) of strip `strip` for the rows of a tile, to out[row * stride].
   void strip(int64_t strip, int from, int to, const Inputs& tile, float* out,
              int64_t stride) const {
-    const uint8_t* w = m_.type
-                           ? reinterpret_cast<const uint8_t*>(m_.strips) +
-                                 static_cast<size_t>(strip) * m_.strip_bytes
-                           : reinterpret_cast<const uint8_t*>(scratch_ + kTileRows * kStripRows);
+    const uint8_t* w =
+        reinterpret_cast<const uint8_t*>(m_.strips) + static_cast<size_t>(strip) * m_.strip_bytes;
     const void* x = m_.quantised() ? static_cast<const void*>(tile.quantised) : tile.plain;
     const bool whole = from == 0 && to == kStripRows;
-    float* product = whole ? out : scratch_;
+    float edge[kTileRows * kStripRows];
+    float* product = whole ? out : edge;
     const int64_t step = whole ? stride : kStripRows;
     kernels_[tile.rows](w, groups_, x, product, step);
     if (!m_.scale.empty())
@@ -67,16 +50,11 @@ class Product {
           product[r * step + n] *= m_.scale[static_cast<size_t>(strip * kStripRows + n)];
     if (!whole)
       for (int r = 0; r < tile.rows; ++r)
-        std::copy(scratch_ + r * kStripRows + from, scratch_ + r * kStripRows + to,
-                  out + r * stride);
-  }
-  void load(int64_t strip) const {
-    if (!m_.type) decoded_strip(m_, strip, scratch_ + kTileRows * kStripRows);
+        std::copy(edge + r * kStripRows + from, edge + r * kStripRows + to, out + r * stride);
   }
 
  private:
   const Matrix& m_;
-  float* scratch_;
   int64_t groups_;
   const StripProduct* kernels_;
 };
@@ -122,19 +100,13 @@ void strip_rows(const Matrix& m, int64_t strip, const std::byte* (&rows)[kStripR
 }
 
 int64_t rows_in_cache(const Matrix& m) {
-  if (!m.type) return kStripRows;
   return std::max<int64_t>(1, static_cast<int64_t>(kStripsInCache / m.strip_bytes)) * kStripRows;
 }
 
-size_t multiply_scratch(const Matrix& m) {
-  const size_t decoded = m.type ? 0 : static_cast<size_t>(m.cols()) * (kStripRows + 1);
-  return kTileRows * kStripRows + decoded;
-}
-
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
-              int64_t stride, float* scratch, Counters* counters) {
+              int64_t stride, Counters* counters) {
   if (x.rows == 0 || begin >= end) return;
-  const Product product(m, scratch);
+  const Product product(m);
   const Tiling tiling = x.tiling();
   const int64_t together = rows_in_cache(m) / kStripRows;
   // Rows of the matrix [n, stop) lie in one group.
@@ -149,7 +121,6 @@ void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, floa
       float* to_tile = out + tiling.first(t) * stride;
       for (int64_t s = first; s < first + strips; ++s) {
         const int64_t at = base + s * kStripRows;
-        if (t == 0) product.load(group * m.group_strips + s);
         const int from = static_cast<int>(std::max(n, at) - at);
         const int to = static_cast<int>(std::min<int64_t>(stop - at, kStripRows));
         product.strip(group * m.group_strips + s, from, to, tile, to_tile + at + from - begin,

@@ -1,15 +1,13 @@
 // Matrices as the CPU multiplies them, and the rows that they are multiplied with.
 //
-// A matrix is packed once, at load, into strips of 16 rows (kernels/packed.h); types that have no
-// strips of their own stay in the file and are decoded strip by strip. Inputs are tiles of up to
-// kTileRows rows: int8 for quantised matrices, f32 for the others. Which rows share a tile never
-// changes a result: each is computed by itself, column after column.
+// A matrix is packed once, at load, into strips of 16 rows (kernels/packed.h). Inputs are tiles of
+// up to kTileRows rows: int8 for quantised matrices, f32 for the others. Which rows share a tile
+// never changes a result: each is computed by itself, column after column.
 #pragma once
 
 #include "device/cpu/kernels/kernels.h"
 #include "device/ops_table.h"
 
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,8 +18,8 @@ struct Matrix {
   FileMatrix file;
   std::vector<int64_t> first_row;  // of each run, and the number of rows at the end
 
-  std::optional<PackedType> type;  // none: not packed
-  int64_t group_rows = 0;          // strips never hold rows of two groups: experts, mostly
+  PackedType type = PackedType::kF32;
+  int64_t group_rows = 0;  // strips never hold rows of two groups: experts, mostly
   int64_t group_strips = 0;
   size_t strip_bytes = 0;
   const std::byte* strips = nullptr;
@@ -31,8 +29,7 @@ struct Matrix {
   int64_t strip_count() const {
     return group_rows > 0 ? file.rows() / group_rows * group_strips : 0;
   }
-  bool quantised() const { return type && static_cast<int>(*type) < kQuantisedTypes; }
-  PackedType product_type() const { return type.value_or(PackedType::kF32); }
+  bool quantised() const { return static_cast<int>(type) < kQuantisedTypes; }
 };
 
 // A matrix of the file that is not packed. No strip of it holds rows of two groups; 0 rows: all are
@@ -90,12 +87,10 @@ struct Inputs {
   void put(const Kernels& k, int row, const float* x) const;
 };
 
-// out[r * stride + n - begin] = (row n of m) . x[r] for begin <= n < end. `scratch` has room for
-// multiply_scratch(m) floats; without `counters` the weights are not counted, for a caller that
-// takes its tiles one by one.
+// out[r * stride + n - begin] = (row n of m) . x[r] for begin <= n < end. Without `counters` the
+// weights are not counted, for a caller that takes its tiles one by one.
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
-              int64_t stride, float* scratch, Counters* counters);
-size_t multiply_scratch(const Matrix& m);
+              int64_t stride, Counters* counters);
 
 // Rows of the matrix that are best multiplied with one tile before the next: whole strips that stay
 // in the cache together.

@@ -8,6 +8,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 namespace braid::cpu {
 namespace {
 
@@ -19,8 +22,7 @@ struct Packed {
   Packed(const Kernels& k, const FileMatrix& file, int64_t group_rows = 0)
       : m(describe(k, file, group_rows)) {
     m.type = packed_type(file);
-    if (!m.type) return;
-    m.strip_bytes = strip_bytes(*m.type, file.cols);
+    m.strip_bytes = strip_bytes(m.type, file.cols);
     strips.resize(static_cast<size_t>(m.strip_count()) * m.strip_bytes);
     pack_strips(m, 0, m.strip_count(), strips.data());
     m.strips = strips.data();
@@ -58,9 +60,8 @@ void expect_products(const Packed& packed, const Rows& rows, int64_t begin, int6
   const Matrix& m = packed.m;
   const std::vector<float> w = decoded(m.file);
   std::vector<float> out(static_cast<size_t>(rows.in.rows * (end - begin)), -1);
-  std::vector<float> scratch(multiply_scratch(m));
   Counters counters;
-  multiply(m, begin, end, rows.in, out.data(), end - begin, scratch.data(), &counters);
+  multiply(m, begin, end, rows.in, out.data(), end - begin, &counters);
   EXPECT_EQ(counters.weight_bytes,
             static_cast<uint64_t>(end - begin) * row_bytes(m.file.dtype, m.cols()));
   double worst = 0;
@@ -107,16 +108,78 @@ TEST_P(Isa, GroupsOfRows) {
   expect_products(packed, input, 39, 42, "the end of one and the start of another");
 }
 
-// Sums of the largest codes and inputs fit whatever holds them on the way.
+// Blocks of every kind that a type has: each entry of a grid, scales of any size, least and
+// largest.
+std::vector<std::byte> vector_blocks(const DTypeInfo& type) {
+  std::ifstream index(BRAID_TEST_DATA "/quant/index.txt");
+  for (std::string line, name; std::getline(index, line);) {
+    size_t blocks = 0;
+    if (!(std::istringstream(line) >> name >> blocks) || name != type.name) continue;
+    std::vector<std::byte> bytes(blocks * static_cast<size_t>(type.block_bytes));
+    std::ifstream file(BRAID_TEST_DATA "/quant/" + name + ".bin", std::ios::binary);
+    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (file) return bytes;
+  }
+  fail("tests/data/quant has no blocks of {}", type.name);
+}
+
+// Inputs that are 1 in one column of a sub-block and 0 in the others leave the bits of the weight.
+TEST_P(Isa, AWeightIsTheFilesOwn) {
+  const Kernels k = kernels_of(GetParam());
+  for (const DTypeInfo& t : all_dtypes()) {
+    if (!t.weights || t.block == 1) continue;
+    const std::vector<std::byte> bytes = vector_blocks(t);
+    const auto blocks = static_cast<int64_t>(bytes.size()) / t.block_bytes;
+    const FileMatrix file{t.type, t.block, {{bytes.data(), blocks, 1.0f}}};
+    const Packed packed(k, file);
+    const std::vector<float> want = decoded(file);
+    std::vector<uint8_t> tile(Inputs::quantised_bytes(t.block));
+    std::vector<float> out(static_cast<size_t>(blocks));
+    int finite = 0;
+    for (int64_t col = 0; col < t.block; ++col) {
+      std::vector<float> x(static_cast<size_t>(t.block), 0.0f);
+      x[static_cast<size_t>(col)] = 1;
+      k.quantise(x.data(), t.block, tile.data(), 1, 0);
+      const TileView v = tile_view(tile.data() + col / kSubCols * kTileBytes, 1);
+      const int64_t half = col % kSubCols / 16;
+      const_cast<int8_t*>(v.q)[col % kSubCols] = 1;
+      const_cast<float*>(v.scale)[0] = const_cast<float*>(v.sum)[0] = 1;
+      const_cast<int32_t*>(v.less)[0] = const_cast<int32_t*>(v.less16)[half] = -128;
+      const_cast<float*>(v.sum16)[half] = 1;
+      multiply(packed.m, 0, blocks, {tile.data(), nullptr, 1, t.block}, out.data(), blocks,
+               nullptr);
+      for (int64_t n = 0; n < blocks; ++n) {
+        const float* row = want.data() + n * t.block;
+        if (!std::all_of(row, row + t.block, [](float w) { return std::isfinite(w); })) continue;
+        ASSERT_EQ(out[static_cast<size_t>(n)], row[col])
+            << GetParam() << " " << t.name << ", block " << n << ", column " << col;
+        ++finite;
+      }
+    }
+    EXPECT_GT(finite, 4 * t.block) << t.name;
+  }
+}
+
+// Sums of the largest values and inputs fit whatever holds them on the way.
 TEST_P(Isa, LargestProducts) {
   const Kernels k = kernels_of(GetParam()), plain = kernels_of("portable");
   constexpr int kInputs = 12, kSubs = 8;
-  for (int type = 0; type < kQuantisedTypes; ++type)
-    for (int code : {0x00, 0x77, 0x88, 0xff})
+  for (int type = 0; type < kQuantisedTypes; ++type) {
+    const PackedInfo& info = kPackedInfo[type];
+    for (int code = 0; code < 1 << info.bits; ++code)
       for (float input : {-1.0f, 1.0f}) {
-        const PackedInfo& info = kPackedInfo[type];
+        // Every column has the same code, and so every line the same bytes.
         std::vector<uint8_t> strip(static_cast<size_t>(info.record_bytes()), 0x3c);
-        std::fill_n(strip.begin(), info.code_bytes(), static_cast<uint8_t>(code));
+        const int nibble = 0x11 * (code & 15), pair = 0x55 * (code >> (info.bits - 2) & 3),
+                  bit = 0xff * (code >> 4 & 1);
+        for (int line = 0; line < 8 * info.bits; ++line) {
+          const int within = line % info.bits;
+          const int byte = info.bits == 8                 ? code
+                           : info.bits == 2 || within > 3 ? (info.bits == 5 ? bit : pair)
+                           : info.bits == 3               ? nibble | 0x88 * (code >> within & 1)
+                                                          : nibble;
+          std::fill_n(strip.begin() + 64 * line, 64, static_cast<uint8_t>(byte));
+        }
         const std::vector<float> x(kRecordCols, input);
         std::vector<uint8_t> tile(static_cast<size_t>(kSubs * kInputs * kTileBytes));
         for (int y = 0; y < kInputs; ++y)
@@ -126,24 +189,25 @@ TEST_P(Isa, LargestProducts) {
         plain.strip[type][kInputs](strip.data(), kSubs, tile.data(), want.data(), kStripRows);
         for (size_t i = 0; i < got.size(); ++i)
           ASSERT_NEAR(got[i], want[i], 1e-5f * std::fabs(want[i]) + 1e-30f)
-              << GetParam() << ", type " << type << ", codes " << code << ", inputs " << input;
+              << GetParam() << ", type " << type << ", code " << code << ", inputs " << input;
       }
+  }
 }
 
 // A row has the same bits whatever tile it is in.
 TEST_P(Isa, TilesDoNotShow) {
   const Kernels k = kernels_of(GetParam());
-  for (DType type :
-       {DType::Q4_K, DType::IQ4_XS, DType::Q6_K, DType::Q8_0, DType::BF16, DType::F32}) {
+  for (DType type : {DType::Q4_K, DType::IQ4_XS, DType::Q6_K, DType::Q8_0, DType::IQ1_S,
+                     DType::IQ2_XS, DType::NVFP4, DType::BF16, DType::F32}) {
     RandomFile random(6);
     const Packed packed(k, random.matrix(type, 32, 512));
-    std::vector<float> scratch(multiply_scratch(packed.m)), alone(32), together(32 * 30);
+    std::vector<float> alone(32), together(32 * 30);
     const Rows many(k, packed.m, 30);
-    multiply(packed.m, 0, 32, many.in, together.data(), 32, scratch.data(), nullptr);
+    multiply(packed.m, 0, 32, many.in, together.data(), 32, nullptr);
     for (int r = 0; r < 30; ++r) {
       Rows one(k, packed.m, 1);
       one.in.put(k, 0, many.values.data() + r * 512);
-      multiply(packed.m, 0, 32, one.in, alone.data(), 32, scratch.data(), nullptr);
+      multiply(packed.m, 0, 32, one.in, alone.data(), 32, nullptr);
       EXPECT_EQ(std::memcmp(alone.data(), together.data() + 32 * r, 32 * sizeof(float)), 0)
           << GetParam() << " " << info(type).name << ", row " << r;
     }
@@ -192,6 +256,12 @@ TEST(PackedInfo, SizesArePinned) {
   EXPECT_EQ(bits(PackedType::IQ4_XS), 4.25);
   EXPECT_EQ(bits(PackedType::Q8_0), 8.5);
   EXPECT_EQ(bits(PackedType::Q6_K), 6.625);
+  EXPECT_EQ(bits(PackedType::IQ1_S), 2.25);
+  EXPECT_EQ(bits(PackedType::IQ1_M), 3.375);
+  EXPECT_EQ(bits(PackedType::IQ2_XXS), 3.25);
+  EXPECT_EQ(bits(PackedType::IQ2_S), 3.375);
+  EXPECT_EQ(bits(PackedType::IQ3_S), 4.25);
+  EXPECT_EQ(bits(PackedType::NVFP4), 4.5);
 }
 
 }  // namespace

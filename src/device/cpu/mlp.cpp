@@ -22,15 +22,13 @@ struct Workspace {
       gate = carver.take<float>(rows * kStripRows);
       up = carver.take<float>(rows * kStripRows);
       product = carver.take<float>(kTileRows * static_cast<size_t>(rows_in_cache(w.down)));
-      scratch = carver.take<float>(
-          std::max({multiply_scratch(w.gate), multiply_scratch(w.up), multiply_scratch(w.down)}));
     }
   }
   Carver carver;
   InputRows inputs;
   Tensor inner;  // [R, d_ff]
   InputRows inner_inputs;
-  float *gate = nullptr, *up = nullptr, *product = nullptr, *scratch = nullptr;
+  float *gate = nullptr, *up = nullptr, *product = nullptr;
 };
 
 // Strip by strip: what is active of 16 values of gate and up goes on while it is in the cache.
@@ -40,8 +38,8 @@ void gate_and_up(const MlpArgs& args, const Share& share, const Workspace& ws) {
   const int64_t d_ff = args.w.d_ff, strips = (d_ff + kStripRows - 1) / kStripRows;
   for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
     const int64_t begin = s * kStripRows, end = std::min(begin + kStripRows, d_ff);
-    multiply(w.gate, begin, end, in, ws.gate, kStripRows, ws.scratch, share.counters);
-    multiply(w.up, begin, end, in, ws.up, kStripRows, ws.scratch, share.counters);
+    multiply(w.gate, begin, end, in, ws.gate, kStripRows, share.counters);
+    multiply(w.up, begin, end, in, ws.up, kStripRows, share.counters);
     for (int r = 0; r < in.rows; ++r)
       w.gate.kernels->silu_mul(ws.gate + r * kStripRows, ws.up + r * kStripRows, end - begin,
                                ws.inner.row(r) + begin);
@@ -53,7 +51,7 @@ void down(const MlpArgs& args, const Share& share, const Workspace& ws) {
   const int64_t begin = share.begin(strips) * kStripRows;
   const int64_t end = std::min<int64_t>(share.end(strips) * kStripRows, args.w.d_model);
   add_product(impl<Mlp>(args.w).down, begin, end, ws.inner_inputs.inputs(share), args.x, ws.product,
-              ws.scratch, share.counters);
+              share.counters);
 }
 
 // Many rows: inputs, gate and up, inputs, down. Few: the second and the fourth.

@@ -20,14 +20,11 @@ struct Workspace {
     const Matrix& w = impl<MtpJoint>(args.w).w;
     const auto rows = static_cast<size_t>(args.e.rows);
     joined = take_inputs(carver, rows, 2 * args.e.cols, InputForms().with(w));
-    for (int t = 0; t <= thread; ++t) {
-      row = carver.take<float>(static_cast<size_t>(joined.cols));
-      scratch = carver.take<float>(multiply_scratch(w));
-    }
+    for (int t = 0; t <= thread; ++t) row = carver.take<float>(static_cast<size_t>(joined.cols));
   }
   Carver carver;
   Inputs joined;  // the normed embedding, then the normed hidden vector
-  float *row = nullptr, *scratch = nullptr;
+  float* row = nullptr;
 };
 
 void joint(const MtpJointArgs& args, const Share& share) {
@@ -47,7 +44,7 @@ void joint(const MtpJointArgs& args, const Share& share) {
   const int64_t strips = (d_model + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows,
                 end = std::min(share.end(strips) * kStripRows, d_model);
-  multiply(w.w, begin, end, ws.joined, args.u.data + begin, d_model, ws.scratch, share.counters);
+  multiply(w.w, begin, end, ws.joined, args.u.data + begin, d_model, share.counters);
 }
 
 }  // namespace

@@ -1,145 +1,14 @@
 #include "device/cpu/pack.h"
 
 #include "base/check.h"
-#include "quant/iq4_nl.h"
-#include "quant/iq4_xs.h"
-#include "quant/mxfp4.h"
-#include "quant/q2_k.h"
-#include "quant/q3_k.h"
-#include "quant/q4_0.h"
-#include "quant/q4_1.h"
-#include "quant/q4_k.h"
-#include "quant/q5_0.h"
-#include "quant/q5_1.h"
-#include "quant/q5_k.h"
-#include "quant/q6_k.h"
-#include "quant/q8_0.h"
+#include "device/cpu/pack_blocks.h"
 
 #include <cstring>
 
 namespace braid::cpu {
 namespace {
 
-// Where a row puts the scales of a record; the offsets are those of kernels/packed.h.
-struct ScaleSlot {
-  std::byte* base;
-  int row;
-
-  void half(int at, uint16_t bits) const { std::memcpy(base + at + 2 * row, &bits, 2); }
-  void byte(int at, int value) const { base[at + row] = static_cast<std::byte>(value); }
-  void add(int at, int bits) const { base[at + row] |= static_cast<std::byte>(bits); }
-  // A six-bit scale in planes of nibbles and of pairs.
-  void six(int i, int value, int low, int high) const {
-    add(low + i / 2 * 16, (value & 15) << (i % 2 * 4));
-    add(high + i / 4 * 16, (value >> 4) << (i % 4 * 2));
-  }
-};
-
-// Codes of a block, one to a byte, and its scales. `i` is the block's place among those of its size
-// in the record.
-void take(const Block<DType::Q4_0>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  for (int j = 0; j < 16; ++j) code[j] = b.q[j] & 15, code[16 + j] = b.q[j] >> 4;
-  s.half(32 * i, b.d);
-}
-void take(const Block<DType::Q4_1>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  for (int j = 0; j < 16; ++j) code[j] = b.q[j] & 15, code[16 + j] = b.q[j] >> 4;
-  s.half(32 * i, b.d);
-  s.half(256 + 32 * i, b.m);
-}
-void take(const Block<DType::IQ4_NL>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  for (int j = 0; j < 16; ++j) code[j] = b.q[j] & 15, code[16 + j] = b.q[j] >> 4;
-  s.half(32 * i, b.d);
-}
-void take(const Block<DType::MXFP4>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  for (int j = 0; j < 16; ++j) code[j] = b.q[j] & 15, code[16 + j] = b.q[j] >> 4;
-  s.byte(16 * i, b.e);
-}
-void five(const uint8_t (&low)[16], const uint8_t (&high)[4], uint8_t* code) {
-  for (int j = 0; j < 32; ++j) {
-    const int nibble = j < 16 ? low[j] & 15 : low[j - 16] >> 4;
-    code[j] = static_cast<uint8_t>(nibble | (high[j / 8] >> (j % 8) & 1) << 4);
-  }
-}
-void take(const Block<DType::Q5_0>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  five(b.low, b.high, code);
-  s.half(32 * i, b.d);
-}
-void take(const Block<DType::Q5_1>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  five(b.low, b.high, code);
-  s.half(32 * i, b.d);
-  s.half(256 + 32 * i, b.m);
-}
-void take(const Block<DType::Q8_0>& b, int i, uint8_t* code, const ScaleSlot& s) {
-  for (int j = 0; j < 32; ++j) code[j] = static_cast<uint8_t>(b.q[j] + 128);
-  s.half(32 * i, b.d);
-}
-
-void six_min_scales(const uint8_t (&sc)[12], uint16_t d, uint16_t dmin, const ScaleSlot& s) {
-  s.half(0, d);
-  s.half(32, dmin);
-  for (int t = 0; t < 8; ++t) {
-    const ScaleMin sm = k_scale_min(sc, t);
-    s.byte(64 + 16 * t, (sm.scale & 15) | (sm.min & 15) << 4);
-    s.add(192 + t / 2 * 16, (sm.scale >> 4 | sm.min >> 4 << 2) << (t % 2 * 4));
-  }
-}
-void take(const Block<DType::Q4_K>& b, int, uint8_t* code, const ScaleSlot& s) {
-  for (int p = 0; p < 4; ++p)
-    for (int l = 0; l < 32; ++l) {
-      code[64 * p + l] = b.q[32 * p + l] & 15;
-      code[64 * p + 32 + l] = b.q[32 * p + l] >> 4;
-    }
-  six_min_scales(b.sc, b.d, b.dmin, s);
-}
-void take(const Block<DType::Q5_K>& b, int, uint8_t* code, const ScaleSlot& s) {
-  for (int p = 0; p < 4; ++p)
-    for (int l = 0; l < 32; ++l) {
-      const int low = b.low[32 * p + l], high = b.high[l] >> (2 * p);
-      code[64 * p + l] = static_cast<uint8_t>((low & 15) | (high & 1) << 4);
-      code[64 * p + 32 + l] = static_cast<uint8_t>(low >> 4 | (high >> 1 & 1) << 4);
-    }
-  six_min_scales(b.sc, b.d, b.dmin, s);
-}
-void take(const Block<DType::Q6_K>& b, int, uint8_t* code, const ScaleSlot& s) {
-  for (int half = 0; half < 2; ++half)
-    for (int part = 0; part < 4; ++part)
-      for (int l = 0; l < 32; ++l) {
-        const int low = b.low[64 * half + 32 * (part % 2) + l] >> (4 * (part / 2));
-        const int high = b.high[32 * half + l] >> (2 * part);
-        code[128 * half + 32 * part + l] = static_cast<uint8_t>((low & 15) | (high & 3) << 4);
-      }
-  s.half(0, b.d);
-  for (int t = 0; t < 16; ++t) s.byte(32 + 16 * t, b.sc[t]);
-}
-void take(const Block<DType::Q2_K>& b, int, uint8_t* code, const ScaleSlot& s) {
-  for (int half = 0; half < 2; ++half)
-    for (int part = 0; part < 4; ++part)
-      for (int l = 0; l < 32; ++l)
-        code[128 * half + 32 * part + l] = b.q[32 * half + l] >> (2 * part) & 3;
-  s.half(0, b.d);
-  s.half(32, b.dmin);
-  for (int t = 0; t < 16; ++t) s.byte(64 + 16 * t, b.sc[t]);
-}
-void take(const Block<DType::Q3_K>& b, int, uint8_t* code, const ScaleSlot& s) {
-  for (int half = 0; half < 2; ++half)
-    for (int part = 0; part < 4; ++part)
-      for (int l = 0; l < 32; ++l) {
-        const int low = b.low[32 * half + l] >> (2 * part) & 3;
-        const int high = b.high[l] >> (4 * half + part) & 1;
-        code[128 * half + 32 * part + l] = static_cast<uint8_t>(low | high << 2);
-      }
-  s.half(0, b.d);
-  for (int t = 0; t < 16; ++t) s.six(t, b.scale(t) + 32, 32, 160);
-}
-void take(const Block<DType::IQ4_XS>& b, int, uint8_t* code, const ScaleSlot& s) {
-  for (int t = 0; t < 8; ++t)
-    for (int j = 0; j < 16; ++j) {
-      code[32 * t + j] = b.q[16 * t + j] & 15;
-      code[32 * t + 16 + j] = b.q[16 * t + j] >> 4;
-    }
-  s.half(0, b.d);
-  for (int t = 0; t < 8; ++t) s.six(t, b.scale(t) + 32, 32, 96);
-}
+constexpr double kRecordWeights = kStripRows * kRecordCols;
 
 uint32_t word(const uint8_t* code) {
   uint32_t w;
@@ -157,18 +26,22 @@ void spread(const uint8_t* code, int subs, int r, std::byte* record) {
     if constexpr (bits == 4 || bits == 5 || bits == 6)
       for (int j = 0; j < 4; ++j)
         put(j, (word(code + 4 * j) & 0x0f0f0f0f) | (word(code + 16 + 4 * j) & 0x0f0f0f0f) << 4);
-    if constexpr (bits == 2 || bits == 3 || bits == 6)
+    if constexpr (bits == 3)
+      for (int j = 0; j < 3; ++j) {
+        const auto last = [&](int g) { return word(code + 4 * g) >> j & 0x01010101; };
+        put(j, word(code + 8 * j) | word(code + 8 * j + 4) << 4 | last(6) << 3 | last(7) << 7);
+      }
+    if constexpr (bits == 2 || bits == 6)
       for (int h = 0; h < 2; ++h) {
         uint32_t pairs = 0;
         for (int i = 0; i < 4; ++i)
           pairs |= (word(code + 16 * h + 4 * i) >> (bits == 6 ? 4 : 0) & 0x03030303) << (2 * i);
         put(h + (bits == 6 ? 4 : 0), pairs);
       }
-    if constexpr (bits == 3 || bits == 5) {
+    if constexpr (bits == 5) {
       uint32_t ones = 0;
-      for (int g = 0; g < 8; ++g)
-        ones |= (word(code + 4 * g) >> (bits == 3 ? 2 : 4) & 0x01010101) << g;
-      put(bits == 3 ? 2 : 4, ones);
+      for (int g = 0; g < 8; ++g) ones |= (word(code + 4 * g) >> 4 & 0x01010101) << g;
+      put(4, ones);
     }
   }
 }
@@ -254,7 +127,7 @@ void pack_strip(DType from, PackedType type, int64_t cols, const std::byte* cons
 
 }  // namespace
 
-std::optional<PackedType> packed_type(const FileMatrix& matrix) {
+PackedType packed_type(const FileMatrix& matrix) {
   switch (matrix.dtype) {
 #define BRAID_SAME(name, ...) \
   case DType::name:           \
@@ -267,9 +140,14 @@ std::optional<PackedType> packed_type(const FileMatrix& matrix) {
       return PackedType::kF16;
     case DType::BF16:
       return PackedType::kBF16;
-    default:
-      return std::nullopt;
+    case DType::I8:
+    case DType::I16:
+    case DType::I32:
+    case DType::I64:
+    case DType::F64:
+      break;
   }
+  CHECK_THAT(false, "{} holds no weights", info(matrix.dtype).name);
 }
 
 size_t strip_bytes(PackedType type, int64_t cols) {
@@ -279,11 +157,23 @@ size_t strip_bytes(PackedType type, int64_t cols) {
   return records * static_cast<size_t>(kPackedInfo[static_cast<int>(type)].record_bytes());
 }
 
+double packed_bits(DType type) {
+  switch (type) {
+#define BRAID_BITS(name, ...) \
+  case DType::name:           \
+    return 8.0 * kPackedInfo[static_cast<int>(PackedType::name)].record_bytes() / kRecordWeights;
+    BRAID_PACKED_TYPES(BRAID_BITS)
+#undef BRAID_BITS
+    default:
+      return 8.0 * info(type).block_bytes / info(type).block;
+  }
+}
+
 void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to) {
   for (int64_t s = begin; s < end; ++s) {
     const std::byte* rows[kStripRows];
     strip_rows(m, s, rows);
-    pack_strip(m.file.dtype, *m.type, m.cols(), rows, to + static_cast<size_t>(s) * m.strip_bytes);
+    pack_strip(m.file.dtype, m.type, m.cols(), rows, to + static_cast<size_t>(s) * m.strip_bytes);
   }
 }
 

@@ -4,15 +4,15 @@
 
 #include "device/cpu/matrix.h"
 
-#include <optional>
-
 namespace braid::cpu {
 
-// How a matrix is kept; nothing for types that have no strips of their own and are decoded when
-// they are multiplied. A matrix of f32 that holds bf16 values alone is kept as bf16.
-std::optional<PackedType> packed_type(const FileMatrix& matrix);
+// How a matrix is kept. One of f32 that holds bf16 values alone is kept as bf16.
+PackedType packed_type(const FileMatrix& matrix);
 
 size_t strip_bytes(PackedType type, int64_t cols);
+
+// Bits of a weight of a type of the file in strips: more than in the file for those with a grid.
+double packed_bits(DType type);
 
 // Packs the strips [begin, end) of a matrix whose type is set; strip s goes to to + s *
 // strip_bytes, which is zeroed memory.

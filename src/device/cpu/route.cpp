@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 namespace braid::cpu {
 namespace {
+
+constexpr int kStretch = 32;  // experts that picking looks at together
 
 struct Workspace {
   Workspace(const RouteArgs& args, int threads, int thread, std::byte* base)
@@ -18,16 +20,16 @@ struct Workspace {
                experts = static_cast<size_t>(args.w.shape.experts);
     logits = carver.take<float>(rows * experts);
     for (int t = 0; t <= thread; ++t) {
-      scratch = carver.take<float>(multiply_scratch(impl<Router>(args.w).router));
       normed = carver.take<float>(static_cast<size_t>(args.x.cols));
-      order = carver.take<int32_t>(experts);
+      scores = carver.take<float>(experts);
+      bests = carver.take<float>(experts / kStretch + 1);
     }
   }
   Carver carver;
   InputRows inputs;
   float* logits = nullptr;  // [R, E]
-  float *scratch = nullptr, *normed = nullptr;
-  int32_t* order = nullptr;
+  float* normed = nullptr;
+  float *scores = nullptr, *bests = nullptr;
 };
 
 void score(const RouteArgs& args, const Share& share, const Workspace& ws) {
@@ -36,28 +38,49 @@ void score(const RouteArgs& args, const Share& share, const Workspace& ws) {
   const int64_t strips = (experts + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows;
   const int64_t end = std::min<int64_t>(share.end(strips) * kStripRows, experts);
-  multiply(w.router, begin, end, ws.inputs.inputs(share), ws.logits + begin, experts, ws.scratch,
+  multiply(w.router, begin, end, ws.inputs.inputs(share), ws.logits + begin, experts,
            share.counters);
 }
 
-// The top_k of a row, ties to the lower index; softmax over them equals softmax over all,
-// renormalised.
+// The places of the `count` largest of n scores, ascending; of equal ones the first. The best of
+// each stretch of 32 is kept, so that a pick looks at one stretch and the bests. Overwrites the
+// scores that it picks. Without enough numbers above minus infinity a place may come twice.
+void pick_largest(float* scores, int n, int count, float* bests, int32_t* places) {
+  constexpr float kTaken = -std::numeric_limits<float>::infinity();
+  const int stretches = (n + kStretch - 1) / kStretch;
+  const auto best_of = [&](int s) {
+    float best = kTaken;
+    const int end = std::min(n, (s + 1) * kStretch);
+    for (int i = s * kStretch; i < end; ++i) best = scores[i] > best ? scores[i] : best;
+    return best;
+  };
+  for (int s = 0; s < stretches; ++s) bests[s] = best_of(s);
+  for (int c = 0; c < count; ++c) {
+    const int s = static_cast<int>(std::max_element(bests, bests + stretches) - bests);
+    int at = s * kStretch;
+    const int end = std::min(n, at + kStretch);
+    while (at + 1 < end && scores[at] != bests[s]) ++at;
+    places[c] = at;
+    scores[at] = kTaken;
+    bests[s] = best_of(s);
+  }
+  std::sort(places, places + count);
+}
+
+// The top_k of a row; softmax over them equals softmax over all, renormalised.
 void pick(const RouteArgs& args, const Workspace& ws, int64_t row) {
   const MoeShape& s = args.w.shape;
   const Router& w = impl<Router>(args.w);
   const float* logits = ws.logits + row * s.experts;
-  std::iota(ws.order, ws.order + s.experts, 0);
-  const auto better = [logits](int32_t a, int32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  };
-  std::partial_sort(ws.order, ws.order + s.top_k, ws.order + s.experts, better);
-  const float largest = logits[ws.order[0]];
-  std::sort(ws.order, ws.order + s.top_k);
+  std::copy_n(logits, s.experts, ws.scores);
+  int32_t* ids = args.routed.ids + row * s.top_k;
+  pick_largest(ws.scores, s.experts, s.top_k, ws.bests, ids);
+  float largest = logits[ids[0]];
+  for (int i = 1; i < s.top_k; ++i) largest = std::max(largest, logits[ids[i]]);
   float* weights = args.routed.weights + row * s.top_k;
   float sum = 0;
   for (int i = 0; i < s.top_k; ++i) {
-    args.routed.ids[row * s.top_k + i] = ws.order[i];
-    weights[i] = std::exp(logits[ws.order[i]] - largest);
+    weights[i] = std::exp(logits[ids[i]] - largest);
     sum += weights[i];
   }
   for (int i = 0; i < s.top_k; ++i) weights[i] /= sum;

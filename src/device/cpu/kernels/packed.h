@@ -8,12 +8,16 @@
 //   8 bits             8 lines: line g is group g
 //   4, 5, 6 bits       4 lines of low nibbles: line j has group j in the low and j + 4 in the high
 //                      half of its bytes
-//   2, 3, 6 bits       2 lines of bit pairs: line h has group 4h + i in bits 2i+1 .. 2i
-//   3, 5 bits          1 line of single bits: group g in bit g
+//   2, 6 bits          2 lines of bit pairs: line h has group 4h + i in bits 2i+1 .. 2i
+//   5 bits             1 line of single bits: group g in bit g
+//   3 bits             3 lines: line j has group 2j in bits 2..0 and 2j + 1 in bits 6..4; its bits
+//   3
+//                      and 7 are bit j of groups 6 and 7
 //
-// A code is nibble | pair << 4, nibble | bit << 4, pair | bit << 2, as the type has them: the
-// integers are the file's own. Its value is a table's entry or code - offset, times the scale of
-// its 32 or 16 columns, less a minimum in some types.
+// A code of more than 4 bits is nibble | pair << 4 or nibble | bit << 4: the integers are the
+// file's own, for types with a grid those that its entries stand for. Its value is a table's entry
+// or code - offset, times the scale of its 32 or 16 columns, less a minimum in some types. A scale
+// is exact in f32, and so is a weight.
 //
 // Inputs are tiles of up to kTileRows rows, quantised to int8 by 32 columns with an f32 scale, so
 // that the inner loop reads one stream at fixed distances (TileView).
@@ -41,13 +45,25 @@ enum class Scales : uint8_t {
   kByte16,       // f16 d, i8 s[16]
   kSix16,        // f16 d, u8 low[8], u8 high[4], as kSix32 for 16 sub-blocks of 16 columns
   kNibbleMin16,  // f16 d, f16 dmin, u8 s[16] (nibbles: scale, minimum)
+  kOdd32,        // f16 d, u8 s[4] (nibbles of sub-blocks 2i, 2i+1); scale = 2 nibble + 1
+  kOdd16,        // f16 d, u8 s[8], as kOdd32 for 16 sub-blocks of 16 columns
+  kOddShift32,   // f16 d, u8 s[4] as kOdd32, with three bits of scale; value = scale code + m,
+                 // m = scale / 8, less than 0 where the fourth bit is set
+  kE4M3,         // u8 e[16], a float of 7 bits: exponent (bias 7), 3 of mantissa, none special
 };
 
-// What a code is: a number, or a place in a table.
-enum class Codes : uint8_t { kPlain, kIq4, kE2M1 };
-constexpr int8_t kIq4Table[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                  1,    13,   25,  38,  53,  69,  89,  113};
-constexpr int8_t kE2M1Table[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+// What a code is: a number, or a place in a table of integers, which some types have in parts of a
+// unit: eighths for IQ1 (a grid's -1, 0, 1 and a shift of 1/8) and IQ2, halves for IQ3_XXS.
+enum class Codes : uint8_t { kPlain, kIq4, kE2M1, kIq1, kIq2, kIq3Xxs, kIq3S };
+constexpr int8_t kCodeTable[][16] = {
+    {},
+    {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+    {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12},
+    {-7, 1, 9, 0, -9, -1, 7},
+    {8, 25, 43, 0, -8, -25, -43},
+    {2, 6, 10, 14, 18, 22, 26, 31, -2, -6, -10, -14, -18, -22, -26, -31},
+    {1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15},
+};
 
 //  X(type, bits of a code, codes, offset, columns of a scale, scales)
 #define BRAID_PACKED_TYPES(X)             \
@@ -63,7 +79,15 @@ constexpr int8_t kE2M1Table[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -
   X(Q6_K, 6, kPlain, 32, 16, kByte16)     \
   X(IQ4_NL, 4, kIq4, 0, 32, kHalf32)      \
   X(IQ4_XS, 4, kIq4, 0, 32, kSix32)       \
-  X(MXFP4, 4, kE2M1, 0, 32, kE8M0)
+  X(IQ1_S, 2, kPlain, 1, 32, kOddShift32) \
+  X(IQ1_M, 3, kIq1, 0, 16, kOdd16)        \
+  X(IQ2_XXS, 3, kIq2, 0, 32, kOdd32)      \
+  X(IQ2_XS, 3, kIq2, 0, 16, kOdd16)       \
+  X(IQ2_S, 3, kIq2, 0, 16, kOdd16)        \
+  X(IQ3_XXS, 4, kIq3Xxs, 0, 32, kOdd32)   \
+  X(IQ3_S, 4, kIq3S, 0, 32, kOdd32)       \
+  X(MXFP4, 4, kE2M1, 0, 32, kE8M0)        \
+  X(NVFP4, 4, kE2M1, 0, 16, kE4M3)
 
 enum class PackedType : uint8_t {
 #define BRAID_ENUMERATOR(name, bits, codes, offset, cols, scales) name,
@@ -85,13 +109,19 @@ struct PackedInfo {
 
   constexpr int code_bytes() const { return 8 * 64 * bits; }
   constexpr int scale_bytes() const {
-    constexpr int bytes[] = {256, 512, 128, 128, 256, 288, 224, 320};
+    constexpr int bytes[] = {256, 512, 128, 128, 256, 288, 224, 320, 96, 160, 96, 256};
     return bytes[static_cast<int>(scales)];
   }
   constexpr int record_bytes() const { return (code_bytes() + scale_bytes() + 63) / 64 * 64; }
   constexpr bool has_minimum() const {
     return scales == Scales::kHalfMin32 || scales == Scales::kSixMin32 ||
-           scales == Scales::kNibbleMin16;
+           scales == Scales::kNibbleMin16 || scales == Scales::kOddShift32;
+  }
+  // What d is multiplied with: the unit of the table.
+  constexpr float unit() const {
+    return codes == Codes::kIq1 || codes == Codes::kIq2 ? 0.125f
+           : codes == Codes::kIq3Xxs                    ? 0.5f
+                                                        : 1.0f;
   }
 };
 

@@ -33,7 +33,13 @@ template <int up>
 
 template <PackedType T>
 [[gnu::always_inline]] inline int8x16_t table() {
-  return vld1q_s8(kInfo<T>.codes == Codes::kIq4 ? kIq4Table : kE2M1Table);
+  return vld1q_s8(kCodeTable[static_cast<int>(kInfo<T>.codes)]);
+}
+
+// Groups 6 and 7 of three bits, in the nibbles of a line.
+[[gnu::always_inline]] inline uint8x16_t last_threes(const uint8_t* sub) {
+  return vorrq_u8(vorrq_u8(moved<-3>(vld1q_u8(sub), 0x11), moved<-2>(vld1q_u8(sub + 64), 0x22)),
+                  moved<-1>(vld1q_u8(sub + 128), 0x44));
 }
 
 // Group G of a sub-block in a quad.
@@ -43,9 +49,10 @@ template <PackedType T, int G>
   if constexpr (bits == 8)
     return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(sub + 64 * G), vdupq_n_u8(128)));
   uint8x16_t x;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     x = moved<-2 * J>(vld1q_u8(sub + 64 * high), 3);
-    if constexpr (bits == 3) x = vorrq_u8(x, moved<2 - G>(vld1q_u8(sub + 128), 4));
+  } else if constexpr (bits == 3) {
+    x = moved<-4 * (G % 2)>(G < 6 ? vld1q_u8(sub + 64 * (G / 2)) : last_threes(sub), 7);
   } else {
     x = moved<-4 * high>(vld1q_u8(sub + 64 * J), 15);
     if constexpr (bits == 5) x = vorrq_u8(x, moved<4 - G>(vld1q_u8(sub + 256), 16));
@@ -96,6 +103,19 @@ struct Sixteen {
   return out;
 }
 
+// Floats of 7 bits: those of an f16 but for three bits of exponent and seven of mantissa; halved,
+// since the table of E2M1 is doubled.
+[[gnu::always_inline]] inline Sixteen half_of_e4m3(uint8x16_t x) {
+  const uint16x8_t halves[2] = {vshll_n_u8(vget_low_u8(x), 7), vshll_high_n_u8(x, 7)};
+  Sixteen out;
+  for (int j = 0; j < kQuads; ++j) {
+    const uint16x8_t pair = halves[j / 2];
+    const uint16x4_t four = j % 2 ? vget_high_u16(pair) : vget_low_u16(pair);
+    out.v[j] = vmulq_n_f32(vcvt_f32_f16(vreinterpret_f16_u16(four)), 128.0f);
+  }
+  return out;
+}
+
 // The bits of `mask` of each byte from bit `at` on.
 [[gnu::always_inline]] inline uint8x16_t field(const uint8_t* p, int at, uint8_t mask) {
   return vandq_u8(vshlq_u8(vld1q_u8(p), vdupq_n_s8(static_cast<int8_t>(-at))), vdupq_n_u8(mask));
@@ -112,18 +132,30 @@ struct RecordScales {
   Sixteen d, dmin;
 
   [[gnu::always_inline]] explicit RecordScales(const uint8_t* at) : p(at) {
-    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0)
+    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0 &&
+                  kind != Scales::kE4M3)
       d = halves(p);
+    if constexpr (kInfo<T>.unit() != 1)
+      for (float32x4_t& v : d.v) v = vmulq_n_f32(v, kInfo<T>.unit());
     if constexpr (kind == Scales::kSixMin32 || kind == Scales::kNibbleMin16) dmin = halves(p + 32);
   }
   [[gnu::always_inline]] Sixteen scale(int i) const {
     if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32) return halves(p + 32 * i);
     if constexpr (kind == Scales::kE8M0) return half_of_e8m0(vld1q_u8(p + 16 * i));
+    if constexpr (kind == Scales::kE4M3) return half_of_e4m3(vld1q_u8(p + 16 * i));
     return times(d, integer(i));
   }
   // Added for each input unit.
   [[gnu::always_inline]] Sixteen minimum(int i) const {
     if constexpr (kind == Scales::kHalfMin32) return halves(p + 256 + 32 * i);
+    if constexpr (kind == Scales::kOddShift32) {
+      // An eighth of the scale, with the sign of the nibble's highest bit.
+      const uint8x16_t less = field(p + 32 + i / 2 * 16, i % 2 * 4 + 3, 1);
+      const int8x16_t sign = vsubq_s8(vdupq_n_s8(1), vreinterpretq_s8_u8(vshlq_n_u8(less, 1)));
+      Sixteen out = times(scale(i), sign);
+      for (float32x4_t& v : out.v) v = vmulq_n_f32(v, 0.125f);
+      return out;
+    }
     int8x16_t m = vdupq_n_s8(0);
     if constexpr (kind == Scales::kSixMin32)
       m = six(field(p + 64 + 16 * i, 4, 15), field(p + 192 + i / 2 * 16, i % 2 * 4 + 2, 3));
@@ -144,6 +176,11 @@ struct RecordScales {
       return six(field(p + 64 + 16 * i, 0, 15), field(p + 192 + i / 2 * 16, i % 2 * 4, 3));
     if constexpr (kind == Scales::kNibbleMin16)
       return vreinterpretq_s8_u8(field(p + 64 + 16 * i, 0, 15));
+    if constexpr (kind == Scales::kOdd32 || kind == Scales::kOdd16 || kind == Scales::kOddShift32) {
+      const uint8x16_t n =
+          field(p + 32 + i / 2 * 16, i % 2 * 4, kind == Scales::kOddShift32 ? 7 : 15);
+      return vreinterpretq_s8_u8(vorrq_u8(vaddq_u8(n, n), vdupq_n_u8(1)));
+    }
     return vreinterpretq_s8_u8(vld1q_u8(p + 32 + 16 * i));
   }
 };

@@ -26,8 +26,13 @@ constexpr bool kPairs = false;
 // Products with inputs of -127 .. 127 that may be added in 16 bits.
 template <PackedType T>
 constexpr int sums_in_16_bits() {
-  constexpr int top = kSigned<T> ? 128 : (1 << kInfo<T>.bits) - 1, sums = 32767 / (127 * top);
-  static_assert(sums >= 2);
+  int top = kInfo<T>.bits == 8 ? 128 : (1 << kInfo<T>.bits) - 1;
+  if (kInfo<T>.codes != Codes::kPlain) {
+    top = 0;
+    for (const int8_t v : kCodeTable[static_cast<int>(kInfo<T>.codes)])
+      top = v > top ? v : -v > top ? -v : top;
+  }
+  const int sums = 32767 / (127 * top);
   return sums >= 8 ? 8 : sums >= 4 ? 4 : 2;
 }
 

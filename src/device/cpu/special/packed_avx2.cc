@@ -28,24 +28,37 @@ constexpr bool kVnni = false;
 template <PackedType T>
 constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
 
-// Values whose size meets the input with the value's sign.
+struct Range {
+  int low, high;
+};
+constexpr Range range(const PackedInfo& info) {
+  if (info.codes == Codes::kPlain) return {-info.offset, (1 << info.bits) - 1 - info.offset};
+  Range r = {0, 0};
+  for (const int8_t v : kCodeTable[static_cast<int>(info.codes)])
+    r = {v < r.low ? v : r.low, v > r.high ? v : r.high};
+  return r;
+}
 template <PackedType T>
-constexpr bool kSigned = !kVnni && (kInfo<T>.bits == 8 || kInfo<T>.codes == Codes::kIq4);
+constexpr Range kRange = range(kInfo<T>);
+
+// The largest sum of two products of inputs, -127 .. 127, and operands up to `top`.
+constexpr int pair_of(int top) { return 2 * 127 * top; }
+
+// Values that two products of 16 bits have no room for when they are made positive: their size
+// meets the input with the value's sign.
+template <PackedType T>
+constexpr bool kSigned = !kVnni && pair_of(kRange<T>.high - kRange<T>.low) > 32767;
 
 // What the unsigned operand has more than the value.
 template <PackedType T>
-constexpr int kOffset = kSigned<T>                       ? 0
-                        : kInfo<T>.codes == Codes::kIq4  ? 128
-                        : kInfo<T>.codes == Codes::kE2M1 ? 12
-                                                         : kInfo<T>.offset;
+constexpr int kOffset = kSigned<T> ? 0 : -kRange<T>.low;
 
-// Results of vpmaddubsw that may be added in 16 bits, a power of two. Inputs are -127 .. 127.
+// Results of vpmaddubsw that may be added in 16 bits, a power of two.
 template <PackedType T>
 constexpr int sums_in_16_bits() {
-  constexpr int top = kSigned<T>                       ? 128
-                      : kInfo<T>.codes == Codes::kE2M1 ? 24
-                                                       : (1 << kInfo<T>.bits) - 1;
-  constexpr int sums = 32767 / (2 * 127 * top);
+  constexpr int low = kRange<T>.low, high = kRange<T>.high;
+  constexpr int top = !kSigned<T> ? high - low : -low > high ? -low : high;
+  constexpr int sums = 32767 / pair_of(top);
   static_assert(sums >= 1);
   return sums >= 8 ? 8 : sums >= 4 ? 4 : sums >= 2 ? 2 : 1;
 }
@@ -71,13 +84,20 @@ template <int up>
   return _mm256_and_si256(x, _mm256_set1_epi8(mask));
 }
 
-// Values of a table of 16 with the offset.
+// Values of a table of 16, plus kOffset.
 template <PackedType T>
 [[gnu::always_inline]] inline __m256i table() {
-  const __m128i values = _mm_loadu_si128(
-      reinterpret_cast<const __m128i*>(kInfo<T>.codes == Codes::kIq4 ? kIq4Table : kE2M1Table));
+  const int8_t* values = kCodeTable[static_cast<int>(kInfo<T>.codes)];
   return _mm256_broadcastsi128_si256(
-      _mm_add_epi8(values, _mm_set1_epi8(static_cast<char>(kOffset<T>))));
+      _mm_add_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)),
+                   _mm_set1_epi8(static_cast<char>(kOffset<T>))));
+}
+
+// Groups 6 and 7 of three bits, in the nibbles of a line.
+[[gnu::always_inline]] inline __m256i last_threes(const uint8_t* sub) {
+  return _mm256_or_si256(
+      _mm256_or_si256(moved<-3>(line(sub), 0x11), moved<-2>(line(sub + 64), 0x22)),
+      moved<-1>(line(sub + 128), 0x44));
 }
 
 // Group G of a sub-block in half a strip: signed values or codes, as kSigned says.
@@ -89,9 +109,10 @@ template <PackedType T, int G>
     return kSigned<T> ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
   }
   __m256i x;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
-    if constexpr (bits == 3) x = _mm256_or_si256(x, moved<2 - G>(line(sub + 128), 4));
+  } else if constexpr (bits == 3) {
+    x = moved<-4 * (G % 2)>(G < 6 ? line(sub + 64 * (G / 2)) : last_threes(sub), 7);
   } else {
     x = moved<-4 * high>(line(sub + 64 * J), 15);
     if constexpr (bits == 5) x = _mm256_or_si256(x, moved<4 - G>(line(sub + 256), 16));
@@ -151,6 +172,13 @@ struct Ready {
   return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, below));
 }
 
+// Floats of 7 bits: those of an f16 but for three bits of exponent and seven of mantissa; halved,
+// since the table of E2M1 is doubled.
+[[gnu::always_inline]] inline __m256 half_of_e4m3(const uint8_t* p) {
+  const __m128i e = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  return _mm256_mul_ps(_mm256_cvtph_ps(_mm_slli_epi16(e, 7)), _mm256_set1_ps(128.0f));
+}
+
 // The scales of a record in half h of the strip: scale(i) and minimum(i) of its i-th stretch of 32
 // or 16 columns.
 template <PackedType T>
@@ -161,8 +189,10 @@ struct RecordScales {
 
   [[gnu::always_inline]] RecordScales(const uint8_t* p, int h)
       : words(p + 16 * h), small(p + 8 * h) {
-    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0)
+    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0 &&
+                  kind != Scales::kE4M3)
       d = halves(words);
+    if constexpr (kInfo<T>.unit() != 1) d = _mm256_mul_ps(d, _mm256_set1_ps(kInfo<T>.unit()));
     if constexpr (kind == Scales::kSixMin32 || kind == Scales::kNibbleMin16)
       dmin = halves(words + 32);
   }
@@ -170,11 +200,18 @@ struct RecordScales {
     if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32)
       return halves(words + 32 * i);
     if constexpr (kind == Scales::kE8M0) return half_of_e8m0(bytes(small + 16 * i));
+    if constexpr (kind == Scales::kE4M3) return half_of_e4m3(small + 16 * i);
     return _mm256_mul_ps(d, _mm256_cvtepi32_ps(integer(i)));
   }
   // Added for each input unit.
   [[gnu::always_inline]] __m256 minimum(int i) const {
     if constexpr (kind == Scales::kHalfMin32) return halves(words + 256 + 32 * i);
+    if constexpr (kind == Scales::kOddShift32) {
+      const __m256i sign =
+          _mm256_slli_epi32(field(bytes(small + 32 + i / 2 * 16), i % 2 * 4 + 3, 1), 31);
+      return _mm256_xor_ps(_mm256_mul_ps(scale(i), _mm256_set1_ps(0.125f)),
+                           _mm256_castsi256_ps(sign));
+    }
     __m256i m;
     if constexpr (kind == Scales::kSixMin32)
       m = six(_mm256_srli_epi32(bytes(small + 64 + 16 * i), 4),
@@ -196,6 +233,11 @@ struct RecordScales {
       return six(field(bytes(small + 64 + 16 * i), 0, 15),
                  field(bytes(small + 192 + i / 2 * 16), i % 2 * 4, 3));
     if constexpr (kind == Scales::kNibbleMin16) return field(bytes(small + 64 + 16 * i), 0, 15);
+    if constexpr (kind == Scales::kOdd32 || kind == Scales::kOdd16 || kind == Scales::kOddShift32) {
+      const __m256i n =
+          field(bytes(small + 32 + i / 2 * 16), i % 2 * 4, kind == Scales::kOddShift32 ? 7 : 15);
+      return _mm256_add_epi32(_mm256_add_epi32(n, n), _mm256_set1_epi32(1));
+    }
     return _mm256_cvtepi8_epi32(
         _mm_loadl_epi64(reinterpret_cast<const __m128i*>(small + 32 + 16 * i)));
   }
@@ -210,12 +252,8 @@ struct RecordScales {
 // What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
 template <PackedType T>
 [[gnu::always_inline]] inline __m256i start(int32_t less) {
-  if constexpr (kOffset<T> == 0)
-    return _mm256_setzero_si256();
-  else if constexpr (kOffset<T> == 12)
-    return _mm256_set1_epi32((less >> 5) * 3);
-  else
-    return _mm256_set1_epi32(less >> (7 - __builtin_ctz(kOffset<T>)));
+  constexpr int offset = kOffset<T>, zeros = offset ? __builtin_ctz(offset) : 0;
+  return _mm256_set1_epi32((less >> (7 - zeros)) * (offset >> zeros));
 }
 
 // Pairs of products of one group.

@@ -23,17 +23,18 @@ template <PackedType T>
   constexpr int bits = info.bits;
   int code = 0;
   if constexpr (bits == 8) return sub[64 * g + byte] - info.offset;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     code = sub[64 * (g / 4) + byte] >> (2 * (g % 4)) & 3;
-    if constexpr (bits == 3) code |= (sub[128 + byte] >> g & 1) << 2;
+  } else if constexpr (bits == 3) {
+    if (g < 6) code = sub[64 * (g / 2) + byte] >> (4 * (g % 2)) & 7;
+    for (int j = 0; g >= 6 && j < 3; ++j) code |= (sub[64 * j + byte] >> (4 * g - 21) & 1) << j;
   } else {
     code = sub[64 * (g % 4) + byte] >> (4 * (g / 4)) & 15;
     if constexpr (bits == 5) code |= (sub[256 + byte] >> g & 1) << 4;
     if constexpr (bits == 6) code |= (sub[256 + 64 * (g / 4) + byte] >> (2 * (g % 4)) & 3) << 4;
   }
-  if constexpr (info.codes == Codes::kIq4) return kIq4Table[code];
-  if constexpr (info.codes == Codes::kE2M1) return kE2M1Table[code];
-  return code - info.offset;
+  if constexpr (info.codes == Codes::kPlain) return code - info.offset;
+  return kCodeTable[static_cast<int>(info.codes)][code];
 }
 
 // Scale and minimum (added) of stretch i of a record for row r.
@@ -42,7 +43,7 @@ void scale_of(const uint8_t* p, int i, int r, float* scale, float* minimum) {
   constexpr Scales kind = kPackedInfo[static_cast<int>(T)].scales;
   const auto nibble = [&](int at) { return p[at + i / 2 * 16 + r] >> (i % 2 * 4) & 15; };
   const auto pair = [&](int at) { return p[at + i / 4 * 16 + r] >> (i % 4 * 2) & 3; };
-  const float d = f32_of_half(p + 2 * r);
+  const float d = f32_of_half(p + 2 * r) * kPackedInfo[static_cast<int>(T)].unit();
   *minimum = 0;
   if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32)
     *scale = f32_of_half(p + 32 * i + 2 * r);
@@ -55,6 +56,17 @@ void scale_of(const uint8_t* p, int i, int r, float* scale, float* minimum) {
     *scale = d * static_cast<float>((nibble(32) | pair(96) << 4) - 32);
   if constexpr (kind == Scales::kSix16)
     *scale = d * static_cast<float>((nibble(32) | pair(160) << 4) - 32);
+  if constexpr (kind == Scales::kOdd32 || kind == Scales::kOdd16)
+    *scale = d * static_cast<float>(2 * nibble(32) + 1);
+  if constexpr (kind == Scales::kOddShift32) {
+    *scale = d * static_cast<float>(2 * (nibble(32) & 7) + 1);
+    *minimum = *scale * (nibble(32) & 8 ? -0.125f : 0.125f);
+  }
+  if constexpr (kind == Scales::kE4M3) {
+    // The bits of an f16 but for the bias of the exponent; halved, as kE8M0.
+    const uint16_t bits = static_cast<uint16_t>(p[16 * i + r] << 7);
+    *scale = f16_value(bits) * 128.0f;
+  }
   if constexpr (kind == Scales::kByte16)
     *scale = d * static_cast<float>(static_cast<int8_t>(p[32 + 16 * i + r]));
   if constexpr (kind == Scales::kSixMin32) {

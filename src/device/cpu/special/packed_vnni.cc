@@ -9,9 +9,9 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// Records ahead of the one at work that are asked for: without it the hardware's prefetchers fall
-// behind, and memory gives half of what it has.
-constexpr int kAhead = 2;
+// Bytes ahead of those at work that are asked for: without it the hardware's prefetchers fall
+// behind, and memory gives half of what it has. The weights of one row are used once.
+constexpr int kAhead = 7 << 10;
 
 template <PackedType T>
 constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
@@ -31,9 +31,19 @@ template <int up>
 // Values of a table of 16, plus 128.
 template <Codes codes>
 [[gnu::always_inline]] inline __m512i table() {
-  const __m128i values = _mm_loadu_si128(
-      reinterpret_cast<const __m128i*>(codes == Codes::kIq4 ? kIq4Table : kE2M1Table));
+  const __m128i values =
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(kCodeTable[static_cast<int>(codes)]));
   return _mm512_broadcast_i32x4(_mm_xor_si128(values, _mm_set1_epi8(-128)));
+}
+
+// Groups 6 and 7 of three bits, in the nibbles of a line.
+[[gnu::always_inline]] inline __m512i last_threes(const uint8_t* sub) {
+  constexpr int kChoice = 0xca;  // of the second where the first has a bit, of the third elsewhere
+  const __m512i low_two =
+      _mm512_ternarylogic_epi32(_mm512_set1_epi8(0x11), _mm512_srli_epi16(line(sub), 3),
+                                _mm512_srli_epi16(line(sub + 64), 2), kChoice);
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi8(0x33), low_two,
+                                   _mm512_srli_epi16(line(sub + 128), 1), kChoice);
 }
 
 // Codes of group J (high: of group J + 4) of a sub-block.
@@ -42,9 +52,11 @@ template <PackedType T, int J, bool high>
   constexpr int bits = kInfo<T>.bits;
   if constexpr (bits == 8) return line(sub + 64 * (J + 4 * high));
   __m512i x;
-  if constexpr (bits < 4) {
+  if constexpr (bits == 2) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
-    if constexpr (bits == 3) x = _mm512_or_si512(x, moved<2 - J - 4 * high>(line(sub + 128), 4));
+  } else if constexpr (bits == 3) {
+    constexpr int group = J + 4 * high;
+    x = moved<-4 * (J % 2)>(group < 6 ? line(sub + 64 * (group / 2)) : last_threes(sub), 7);
   } else {
     x = moved<-4 * high>(line(sub + 64 * J), 15);
     if constexpr (bits == 5) x = _mm512_or_si512(x, moved<4 - J - 4 * high>(line(sub + 256), 16));
@@ -78,6 +90,13 @@ template <PackedType T, int J, bool high>
   return _mm512_castsi512_ps(_mm512_mask_blend_epi32(below, normal, small));
 }
 
+// Floats of 7 bits: those of an f16 but for three bits of exponent and seven of mantissa; halved,
+// since the table of E2M1 is doubled.
+[[gnu::always_inline]] inline __m512 half_of_e4m3(const uint8_t* p) {
+  const __m256i e = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_slli_epi16(e, 7)), _mm512_set1_ps(128.0f));
+}
+
 // The scales of a record: scale(i) and minimum(i) of its i-th stretch of 32 or 16 columns.
 template <PackedType T>
 struct RecordScales {
@@ -86,18 +105,27 @@ struct RecordScales {
   __m512 d, dmin;
 
   [[gnu::always_inline]] explicit RecordScales(const uint8_t* at) : p(at) {
-    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0)
+    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0 &&
+                  kind != Scales::kE4M3)
       d = halves(p);
+    if constexpr (kInfo<T>.unit() != 1) d = _mm512_mul_ps(d, _mm512_set1_ps(kInfo<T>.unit()));
     if constexpr (kind == Scales::kSixMin32 || kind == Scales::kNibbleMin16) dmin = halves(p + 32);
   }
   [[gnu::always_inline]] __m512 scale(int i) const {
     if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32) return halves(p + 32 * i);
     if constexpr (kind == Scales::kE8M0) return half_of_e8m0(bytes(p + 16 * i));
+    if constexpr (kind == Scales::kE4M3) return half_of_e4m3(p + 16 * i);
     return _mm512_mul_ps(d, _mm512_cvtepi32_ps(integer(i)));
   }
   // Added for each input unit.
   [[gnu::always_inline]] __m512 minimum(int i) const {
     if constexpr (kind == Scales::kHalfMin32) return halves(p + 256 + 32 * i);
+    if constexpr (kind == Scales::kOddShift32) {
+      const __m512i sign =
+          _mm512_slli_epi32(field(bytes(p + 32 + i / 2 * 16), i % 2 * 4 + 3, 1), 31);
+      return _mm512_xor_ps(_mm512_mul_ps(scale(i), _mm512_set1_ps(0.125f)),
+                           _mm512_castsi512_ps(sign));
+    }
     __m512i m;
     if constexpr (kind == Scales::kSixMin32)
       m = six(_mm512_srli_epi32(bytes(p + 64 + 16 * i), 4),
@@ -118,6 +146,11 @@ struct RecordScales {
       return six(field(bytes(p + 64 + 16 * i), 0, 15),
                  field(bytes(p + 192 + i / 2 * 16), i % 2 * 4, 3));
     if constexpr (kind == Scales::kNibbleMin16) return field(bytes(p + 64 + 16 * i), 0, 15);
+    if constexpr (kind == Scales::kOdd32 || kind == Scales::kOdd16 || kind == Scales::kOddShift32) {
+      const __m512i n =
+          field(bytes(p + 32 + i / 2 * 16), i % 2 * 4, kind == Scales::kOddShift32 ? 7 : 15);
+      return _mm512_add_epi32(_mm512_add_epi32(n, n), _mm512_set1_epi32(1));
+    }
     return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 32 + 16 * i)));
   }
 };
@@ -187,11 +220,12 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   for (int y = 0; y < N; ++y) acc[y] = _mm512_setzero_ps();
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const RecordScales<T> scales(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kAhead * info.record_bytes();
+    const uint8_t* ahead = strip + kAhead;
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
     for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i),
+                     N == 1 ? _MM_HINT_NTA : _MM_HINT_T0);
       const uint8_t* sub = strip + s * 64 * info.bits;
       const TileView view = tile_view(x, N);
       if constexpr (info.scale_cols == 32) {
