@@ -3,7 +3,7 @@
 
 usage: check_dots.py BUILD_FOLDER [--objdump OBJDUMP]
 
-Every product of packed strips (a function product<type, rows> of special/packed_*.cc) must hold the
+Every product of packed strips (product<type, rows> or product_many<type> of special/packed_*.cc) must hold the
 dot instruction of its set, and so must the attention of sets that have one for words: a compiler that
 finds another way, or a kernel that falls back on plain code, is seen here and not in a measurement
 months later. Prints one line per violation; exits with 1 when there is one, or when a set has no
@@ -31,8 +31,8 @@ WORDS = {
     "avxvnni": r"\{vex\} vpdpwssd .*%ymm",
     "avx512vnni": r"\bvpdpwssd .*%zmm",
 }
-# braid::<isa>::(anonymous namespace)::product<(braid::PackedType)T, N>(...)
-PRODUCT = re.compile(r"7productILNS_10PackedTypeE(\d+)ELi(\d+)EEE")
+# braid::<isa>::(anonymous namespace)::product<(braid::PackedType)T, N>(...), or product_many<T>(...)
+PRODUCT = re.compile(r"\d(?:product|product_many)ILNS_10PackedTypeE(\d+)E(?:Li(\d+)E)?EE")
 
 
 def functions(text):
@@ -47,7 +47,7 @@ def check_object(isa, name, text):
     if name.startswith("packed_") and isa in PRODUCTS:
         for symbol, code in functions(text).items():
             if (found := PRODUCT.search(symbol)) and not symbol.endswith(".cold"):
-                kind, rows = map(int, found.groups())
+                kind, rows = int(found[1]), int(found[2] or 12)
                 seen += 1
                 if not re.search(PRODUCTS[isa](rows), code):
                     bad.append(f"{name} ({isa}): the product of type {kind} and {rows} rows has no "

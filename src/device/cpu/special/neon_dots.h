@@ -14,13 +14,12 @@ namespace braid::BRAID_ISA {
 namespace {
 
 // t[y][j] = the sums of quad j for row y of C rows: what the offset makes of the inputs, and the
-// products of the groups [Begin, End). The rows are made at most kRows at a time; operands are
-// those of dots() or, where kPairs<N> holds for a tile of N rows, of matrix products.
+// products of the groups [Begin, End). C is kRows at most. Where kPairs holds, more than one row is
+// multiplied as pairs of rows with operands of two groups (packed_neon.cc).
 
 #if defined(BRAID_ISA_neon)
 
 constexpr int kRows = 2;  // 16 sums of 16 bits and 8 of 32, beside codes and inputs
-template <int N>
 constexpr bool kPairs = false;
 
 // Products with inputs of -127 .. 127 that may be added in 16 bits.
@@ -115,8 +114,7 @@ template <PackedType T, int C, int Begin, int End, class Operands>
 #if defined(BRAID_ISA_i8mm)
 
 constexpr int kRows = 6;  // three pairs with eight sums each
-template <int N>
-constexpr bool kPairs = N > 1;
+constexpr bool kPairs = true;
 
 // s[p][j][h] += the products of rows 2h and 2h + 1 of quad j with both rows of pair p: two sums of
 // the first row, two of the second. The last row of an odd number is its own partner.
@@ -166,7 +164,6 @@ template <PackedType T, int C, int Begin, int End, bool matrices, class Operands
 #else
 
 constexpr int kRows = 4;  // 16 sums, beside codes and inputs
-template <int N>
 constexpr bool kPairs = false;
 
 template <PackedType T, int C, int Begin, int End, bool pairs, class Operands>

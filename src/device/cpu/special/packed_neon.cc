@@ -5,8 +5,9 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// Records ahead of the one at work that are asked for; as on AVX-512, not measured here.
-constexpr int kAhead = 2;
+// Bytes ahead of those at work that are asked for. As on AVX-512: no machine to measure it was
+// there.
+constexpr int kAhead = 7 << 10;
 
 // An operand G = 0..7 of a quad: the codes of group G; in pairs those of the groups G and G + 1 of
 // rows 0 and 1 (G even), or of rows 2 and 3 of the groups G - 1 and G (G odd).
@@ -51,6 +52,14 @@ struct Ready {
 
 struct StretchScales {
   Sixteen scale, minimum;
+
+  template <PackedType T>
+  [[gnu::always_inline]] static StretchScales of(const RecordScales<T>& record, int i) {
+    StretchScales s;
+    s.scale = record.scale(i);
+    if constexpr (kInfo<T>.has_minimum()) s.minimum = record.minimum(i);
+    return s;
+  }
 };
 
 // Inputs of C rows from row `first` of a tile on.
@@ -93,61 +102,84 @@ template <PackedType T, int C, bool pairs, class Operands>
   }
 }
 
-template <PackedType T, int N>
-[[gnu::always_inline]] inline void sub_block(const uint8_t* sub, const RecordScales<T>& scales,
-                                             int s, const uint8_t* tile,
-                                             float32x4_t (*acc)[kQuads]) {
-  constexpr int stretches = kSubCols / kInfo<T>.scale_cols;
-  constexpr bool pairs = kPairs<N>;
-  StretchScales by[stretches];
-#pragma GCC unroll 2
-  for (int i = 0; i < stretches; ++i) {
-    by[i].scale = scales.scale(stretches * s + i);
-    if constexpr (kInfo<T>.has_minimum()) by[i].minimum = scales.minimum(stretches * s + i);
+// Tiles of one pass from the strip; larger ones share the code of their passes, kRows at a time.
+constexpr int kDirect = kPairs ? 2 : kRows;
+
+template <PackedType T>
+[[gnu::always_inline]] inline void passes(const uint8_t* sub, const StretchScales* by,
+                                          const TileView& x, int n, float32x4_t (*acc)[kQuads]) {
+  const Ready ready(FromStrip<T, kPairs>{sub});
+  int first = 0;
+  for (; first + kRows <= n; first += kRows) rows<T, kRows, kPairs>(ready, by, x, n, first, acc);
+  const int left = n - first;
+  if constexpr (kRows > 4) {
+    if (left == 5) rows<T, 5, kPairs>(ready, by, x, n, first, acc);
+    if (left == 4) rows<T, 4, kPairs>(ready, by, x, n, first, acc);
   }
-  const FromStrip<T, pairs> strip{sub};
-  const TileView x = tile_view(tile, N);
-  // Passes of nearly the same size, in whole pairs where they are multiplied as such.
-  constexpr int unit = pairs ? 2 : 1, units = (N + unit - 1) / unit;
-  constexpr int passes = (unit * units + kRows - 1) / kRows, more = units % passes;
-  constexpr int few = units / passes * unit, many = few + unit;
-  if constexpr (passes == 1) {
-    rows<T, N, pairs>(strip, by, x, N, 0, acc);
-  } else {
-    const Ready ready(strip);
-    int first = 0;
-#pragma GCC unroll 1
-    for (; first < more * many; first += many) rows<T, many, pairs>(ready, by, x, N, first, acc);
-#pragma GCC unroll 1
-    for (; first + few <= N; first += few) rows<T, few, pairs>(ready, by, x, N, first, acc);
-    if constexpr (unit * units > N) rows<T, few - 1, pairs>(ready, by, x, N, first, acc);
+  if constexpr (kRows > 2) {
+    if (left == 3) rows<T, 3, kPairs>(ready, by, x, n, first, acc);
+    if (left == 2) rows<T, 2, kPairs>(ready, by, x, n, first, acc);
   }
+  if (left == 1) rows<T, 1, kPairs>(ready, by, x, n, first, acc);
 }
 
+// A tile of N rows, or of n where N is 0.
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+[[gnu::always_inline]] inline void multiply_tile(const uint8_t* strip, int64_t groups,
+                                                 const uint8_t* x, int n, float* out,
+                                                 int64_t stride) {
   constexpr PackedInfo info = kInfo<T>;
   constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
-  const auto* x = static_cast<const uint8_t*>(tile);
-  float32x4_t acc[N][kQuads];
+  constexpr int stretches = kSubCols / info.scale_cols;
+  float32x4_t acc[N ? N : kTileRows][kQuads];
   for (auto& row : acc)
     for (float32x4_t& a : row) a = vdupq_n_f32(0.0f);
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const RecordScales<T> scales(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kAhead * info.record_bytes();
+    const uint8_t* ahead = strip + kAhead;
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
-    for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
+    for (int s = 0; s < subs; ++s, x += n * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i) __builtin_prefetch(ahead + 64 * i);
-      sub_block<T, N>(strip + s * 64 * info.bits, scales, s, x, acc);
+      StretchScales by[stretches];
+#pragma GCC unroll 2
+      for (int i = 0; i < stretches; ++i) by[i] = StretchScales::of(scales, stretches * s + i);
+      const uint8_t* sub = strip + s * 64 * info.bits;
+      const TileView view = tile_view(x, n);
+      if constexpr (N == 0) {
+        passes<T>(sub, by, view, n, acc);
+      } else {
+        constexpr bool pairs = kPairs && N > 1;
+        rows<T, N, pairs>(FromStrip<T, pairs>{sub}, by, view, n, 0, acc);
+      }
     }
   }
-  for (int y = 0; y < N; ++y)
+  for (int y = 0; y < n; ++y)
     for (int j = 0; j < kQuads; ++j) vst1q_f32(out + y * stride + 4 * j, acc[y][j]);
+}
+
+template <PackedType T>
+[[gnu::noinline]] void product_many(const uint8_t* strip, int64_t groups, const uint8_t* tile,
+                                    int n, float* out, int64_t stride) {
+  multiply_tile<T, 0>(strip, groups, tile, n, out, stride);
+}
+
+template <PackedType T, int N>
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+  multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+}
+template <PackedType T, int N>
+void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out,
+                 int64_t stride) {
+  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
 }
 
 template <PackedType T, int N>
 void fill(Kernels& k) {
-  k.strip[static_cast<int>(T)][N] = product<T, N>;
+  StripProduct& to = k.strip[static_cast<int>(T)][N];
+  if constexpr (N <= kDirect)
+    to = product<T, N>;
+  else
+    to = one_of_many<T, N>;
   if constexpr (N < kTileRows) fill<T, N + 1>(k);
 }
 
