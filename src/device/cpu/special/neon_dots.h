@@ -17,6 +17,12 @@ namespace {
 // products of the groups [Begin, End). C is kRows at most. Where kPairs holds, more than one row is
 // multiplied as pairs of rows with operands of two groups (packed_neon.cc).
 
+// An operand for all rows: g++ 12 else loads it again for each.
+[[gnu::always_inline]] inline int8x16_t once(int8x16_t x) {
+  asm("" : "+w"(x));
+  return x;
+}
+
 #if defined(BRAID_ISA_neon)
 
 constexpr int kRows = 2;  // 16 sums of 16 bits and 8 of 32, beside codes and inputs
@@ -48,7 +54,7 @@ template <int C, int G, int End, bool first, class Operands>
   }
 #pragma GCC unroll 4
   for (int j = 0; j < kQuads; ++j) {
-    const int8x16_t codes = w.template get<G>(j);
+    const int8x16_t codes = once(w.template get<G>(j));
 #pragma GCC unroll 8
     for (int y = 0; y < C; ++y) {
       int16x8_t &low = s[y][2 * j], &high = s[y][2 * j + 1];
@@ -91,12 +97,14 @@ template <PackedType T, int C, int Begin, int End, bool pairs, class Operands>
 template <int C, int G, int End, class Operands>
 [[gnu::always_inline]] inline void add_dots(const Operands& w, const int8_t* q,
                                             int32x4_t (*t)[kQuads]) {
+  int8x16_t x[C];
 #pragma GCC unroll 8
-  for (int y = 0; y < C; ++y) {
-    const int8x16_t x = vld1q_s8(q + 32 * y + 16 * (G / 4));
+  for (int y = 0; y < C; ++y) x[y] = vld1q_s8(q + 32 * y + 16 * (G / 4));
 #pragma GCC unroll 4
-    for (int j = 0; j < kQuads; ++j)
-      t[y][j] = vdotq_laneq_s32(t[y][j], w.template get<G>(j), x, G % 4);
+  for (int j = 0; j < kQuads; ++j) {
+    const int8x16_t codes = once(w.template get<G>(j));
+#pragma GCC unroll 8
+    for (int y = 0; y < C; ++y) t[y][j] = vdotq_laneq_s32(t[y][j], codes, x[y], G % 4);
   }
   if constexpr (G + 1 < End) add_dots<C, G + 1, End>(w, q, t);
 }
@@ -129,12 +137,14 @@ template <int C, int G, int End, class Operands>
     x[p] = vcombine_s8(vld1_s8(first), vld1_s8(second));
   }
 #pragma GCC unroll 4
-  for (int j = 0; j < kQuads; ++j)
+  for (int j = 0; j < kQuads; ++j) {
+    const int8x16_t low = once(w.template get<G>(j)), high = once(w.template get<G + 1>(j));
 #pragma GCC unroll 4
     for (int p = 0; p < pairs; ++p) {
-      s[p][j][0] = vmmlaq_s32(s[p][j][0], w.template get<G>(j), x[p]);
-      s[p][j][1] = vmmlaq_s32(s[p][j][1], w.template get<G + 1>(j), x[p]);
+      s[p][j][0] = vmmlaq_s32(s[p][j][0], low, x[p]);
+      s[p][j][1] = vmmlaq_s32(s[p][j][1], high, x[p]);
     }
+  }
   if constexpr (G + 2 < End) add_matrices<C, G + 2, End>(w, q, s);
 }
 
