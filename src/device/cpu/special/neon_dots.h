@@ -121,7 +121,7 @@ template <PackedType T, int C, int Begin, int End, class Operands>
 
 #if defined(BRAID_ISA_i8mm)
 
-constexpr int kRows = 6;  // three pairs with eight sums each
+constexpr int kRows = 4;  // two pairs with eight sums each; with three g++ 12 spills some
 constexpr bool kPairs = true;
 
 // s[p][j][h] += the products of rows 2h and 2h + 1 of quad j with both rows of pair p: two sums of

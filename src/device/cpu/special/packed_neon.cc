@@ -112,10 +112,6 @@ template <PackedType T>
   int first = 0;
   for (; first + kRows <= n; first += kRows) rows<T, kRows, kPairs>(ready, by, x, n, first, acc);
   const int left = n - first;
-  if constexpr (kRows > 4) {
-    if (left == 5) rows<T, 5, kPairs>(ready, by, x, n, first, acc);
-    if (left == 4) rows<T, 4, kPairs>(ready, by, x, n, first, acc);
-  }
   if constexpr (kRows > 2) {
     if (left == 3) rows<T, 3, kPairs>(ready, by, x, n, first, acc);
     if (left == 2) rows<T, 2, kPairs>(ready, by, x, n, first, acc);
