@@ -81,7 +81,7 @@ inline double peak_flops(const char* isa) {
   constexpr int kLoops = 100000;
   if (std::equal(isa, isa + 4, "avx5"))
     return 2.0 * 16 * 16 * kLoops / best_time(20, [] { multiply_add_512(kLoops); });
-  if (std::equal(isa, isa + 4, "avx2"))
+  if (std::equal(isa, isa + 4, "avx2") || std::equal(isa, isa + 4, "avxv"))
     return 2.0 * 12 * 8 * kLoops / best_time(20, [] { multiply_add_256(kLoops); });
 #endif
   (void)isa;

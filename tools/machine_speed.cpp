@@ -33,6 +33,8 @@ std::vector<ProbeKernels> probe_kernels() {
 #if defined(__x86_64__)
     if (isa == "avx2") fill("avx2", avx2::fill_probe);
     if (isa == "avx512") fill("avx512", avx512::fill_probe);
+#elif defined(__aarch64__)
+    if (isa == "neon") fill("neon", neon::fill_probe);
 #endif
   }
   return all;
@@ -117,8 +119,9 @@ double ops_per_second(Team& team, const PeakKernel& kernel, int threads) {
 
 // Which kernel the int8 work of a set would use.
 const PeakKernel* int8_of(const std::vector<ProbeKernels>& all, const std::string& isa) {
+  const std::string width = isa == "avxvnni" ? "avx2" : isa;
   for (const ProbeKernels& p : all) {
-    const bool best = isa.empty() || (isa.starts_with(p.isa) && isa.ends_with("vnni"));
+    const bool best = isa.empty() || (width.starts_with(p.isa) && isa.ends_with("vnni"));
     if (best && p.int8_dot.run != nullptr) return &p.int8_dot;
     if ((best || isa == p.isa) && p.int8_maddubs.run != nullptr) return &p.int8_maddubs;
   }

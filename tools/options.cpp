@@ -1,6 +1,7 @@
 #include "tools/options.h"
 
 #include "base/check.h"
+#include "device/cpu/cpu_device.h"
 
 #include <array>
 
@@ -47,7 +48,7 @@ void add_device_kind_options(CLI::App& command, DeviceChoice& choice) {
                   "cpu, or ref: slow and plain, what cpu is checked against (default: cpu)")
       ->type_name("cpu|ref");
   command.add_option("--isa", choice.options.isa, "Instruction set (default: the best there is)")
-      ->type_name("portable|avx2|avx512|avx512vnni");
+      ->type_name(fmt::format("{}", fmt::join(cpu::built_isas(), "|")));
 }
 
 std::unique_ptr<Device> open_device(const DeviceChoice& choice) {

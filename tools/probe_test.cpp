@@ -29,6 +29,8 @@ TEST(ProbeKernels, ReadReadsEverything) {
 #if defined(__x86_64__)
     if (isa == "avx2") avx2::fill_probe(p);
     if (isa == "avx512") avx512::fill_probe(p);
+#elif defined(__aarch64__)
+    if (isa == "neon") neon::fill_probe(p);
 #endif
     if (p.read == nullptr) continue;  // a set without probes of its own
     EXPECT_EQ(p.read(words.get(), kBytes), expected) << isa;
@@ -64,6 +66,9 @@ TEST(MachineSpeed, TheKindFollowsTheInstructionSet) {
   if (std::count(isas.begin(), isas.end(), "avx2") > 0) {
     EXPECT_EQ(kind("avx2"), "vpmaddubsw 256");
     EXPECT_NE(kind(""), "");
+  }
+  if (std::count(isas.begin(), isas.end(), "avxvnni") > 0) {
+    EXPECT_EQ(kind("avxvnni"), "vpdpbusd 256");
   }
   EXPECT_GT(measure_speed(1, "", 16 << 20).read_bytes, 1e8);
   EXPECT_GT(measure_barrier(2), 0);

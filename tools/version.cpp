@@ -1,6 +1,9 @@
 #include "tools/version.h"
 
+#include "device/cpu/cpu_device.h"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 // The commit of the checkout when the build was configured; empty where there is no git.
 #ifndef BRAID_COMMIT
@@ -18,12 +21,6 @@ constexpr const char* kCompiler = "g++ " __VERSION__;
 constexpr const char* kCompiler = "unknown";
 #endif
 
-#if defined(__x86_64__)
-constexpr const char* kIsas = "portable, avx2, avx512, avx512vnni";
-#else
-constexpr const char* kIsas = "portable";
-#endif
-
 #if defined(__OPTIMIZE__)
 constexpr const char* kOptimised = "";
 #else
@@ -39,7 +36,7 @@ std::string version_text() {
   const std::string commit = BRAID_COMMIT;
   return fmt::format("braid {}\n{}compiler: {}{}\ninstruction sets: {}\n", BRAID_VERSION,
                      commit.empty() ? "" : fmt::format("commit: {}, when configured\n", commit),
-                     kCompiler, kOptimised, kIsas);
+                     kCompiler, kOptimised, fmt::join(cpu::built_isas(), ", "));
 }
 
 }  // namespace braid

@@ -40,13 +40,17 @@ inline uint16_t f16_from_f32(float f) {
 
 }  // namespace portable
 
-#ifdef __FLT16_MANT_DIG__
-// g++ 12 converts _Float16 in software or with F16C, both correctly rounded.
+#if defined(__aarch64__) || defined(__FLT16_MANT_DIG__)
+#if defined(__aarch64__)
+using NativeHalf = __fp16;  // g++ 12 has it in instructions, and no _Float16 in C++
+#else
+using NativeHalf = _Float16;  // g++ 12 converts it in software or with F16C, both correctly rounded
+#endif
 inline float f32_from_f16(uint16_t bits) {
-  return static_cast<float>(std::bit_cast<_Float16>(bits));
+  return static_cast<float>(__builtin_bit_cast(NativeHalf, bits));
 }
 inline uint16_t f16_from_f32(float value) {
-  return std::bit_cast<uint16_t>(static_cast<_Float16>(value));
+  return __builtin_bit_cast(uint16_t, static_cast<NativeHalf>(value));
 }
 #else
 using portable::f16_from_f32;

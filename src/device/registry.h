@@ -10,8 +10,7 @@ namespace braid {
 
 struct DeviceOptions {
   int threads = 0;  // 0: one per physical core that this process may use
-  std::string isa;  // cpu: force an instruction set ("portable", "avx2", "avx512", "avx512vnni");
-                    // empty: the best
+  std::string isa;  // cpu: force an instruction set (cpu/cpu_device.h names them); empty: the best
 };
 
 // Opens "cpu" or "ref". Throws Error for a name or an instruction set that is not there, and

@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import check_deps
+import check_dots
 import check_rules
 import check_symbols
 
@@ -224,6 +225,53 @@ class Symbols(unittest.TestCase):
             self.assertIn("build it first", check_symbols.check(root, root, "nm")[0][0])
             self.list_command(root, f"g++ -o norm.o -c {kernel}", str(kernel))
             self.assertIn("is not compiled with", check_symbols.check(root, root, "nm")[0][0])
+            self.assertEqual(check_symbols.check(root, root, "nm", ["norm.cc"])[0], [])
+            self.list_command(root, f"g++ -DBRAID_ISA=avx2 -o norm.o -c {kernel}", str(kernel))
+            (root / "norm.o").write_bytes(b"")
+            self.assertIn("another processor", check_symbols.check(root, root, "true", ["norm.cc"])[0][0])
+
+
+class Dots(unittest.TestCase):
+    SYMBOL = "_ZN5braid%s12_GLOBAL__N_17productILNS_10PackedTypeE7ELi%dEEEvPKhlPKvPfl"
+
+    def check(self, isa, rows, *code, name="packed_x.cc"):
+        symbol = self.SYMBOL % (f"{len(isa)}{isa}", rows)
+        lines = [f"{16 * i + 4096:x}:\t{line}" for i, line in enumerate(code)]
+        other = "\n0000000000000010 <other>:\n  10:\tvpdpbusd %zmm1,%zmm2,%zmm3\n"
+        return check_dots.check_object(isa, name, f"0000000000001000 <{symbol}>:\n" + "\n".join(lines) + other)
+
+    def test_what_is_there(self):
+        for isa, rows, code in [
+            ("avx512vnni", 3, "vpdpbusd 0x20(%rdi){1to16},%zmm1,%zmm0"),
+            ("avxvnni", 1, "{vex} vpdpbusd %ymm1,%ymm2,%ymm3"),
+            ("avx2", 12, "vpmaddubsw %ymm1,%ymm2,%ymm3"),
+            ("neon", 2, "smlal2\tv1.8h, v2.16b, v3.16b"),
+            ("dotprod", 4, "sdot\tv1.4s, v2.16b, v3.4b[1]"),
+            ("i8mm", 1, "sdot\tv1.4s, v2.16b, v3.4b[1]"),
+            ("i8mm", 2, "smmla\tv1.4s, v2.16b, v3.16b"),
+        ]:
+            with self.subTest(isa):
+                self.assertEqual(self.check(isa, rows, "nop", code), ([], 1))
+
+    def test_planted(self):
+        for isa, rows, code in [
+            ("avx512vnni", 3, "vpdpbusd %ymm1,%ymm2,%ymm3"),
+            ("avxvnni", 1, "vpmaddubsw %ymm1,%ymm2,%ymm3"),
+            ("avx2", 12, "vpmaddwd %ymm1,%ymm2,%ymm3"),
+            ("neon", 2, "smlal\tv1.2d, v2.2s, v3.2s"),
+            ("dotprod", 4, "smlal\tv1.8h, v2.8b, v3.8b"),
+            ("i8mm", 2, "sdot\tv1.4s, v2.16b, v3.4b[1]"),
+        ]:
+            with self.subTest(isa):
+                bad, seen = self.check(isa, rows, "nop", code)
+                self.assertEqual(seen, 1)
+                self.assertIn(f"type 7 and {rows} rows", bad[0])
+
+    def test_words(self):
+        text = "{vex} vpdpwssd %ymm1,%ymm2,%ymm3"
+        self.assertEqual(check_dots.check_object("avxvnni", "attention.cc", text), ([], 0))
+        self.assertEqual(len(check_dots.check_object("avxvnni", "attention.cc", "vpmaddwd")[0]), 1)
+        self.assertEqual(check_dots.check_object("avx2", "attention.cc", "vpmaddwd"), ([], 0))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Checks that code compiled once per instruction set cannot leak into the rest of the program.
 
-usage: check_symbols.py BUILD_FOLDER [--root ROOT] [--nm NM]
+usage: check_symbols.py BUILD_FOLDER [--root ROOT] [--nm NM] [--elsewhere KERNEL...]
 
 An inline function that such an object shares with others (a weak symbol) may be kept by the linker
 in the version of the best instruction set, and then crashes an older machine. So every object compiled with
 -DBRAID_ISA=<isa> (compile_commands.json tells) may export fill_* functions of braid::<isa> and
 nothing else, holds no weak symbol, and needs no C++ function from outside. Prints one line per
 violation; exits with 1 when there is one, when such an object is missing, and when src/device/cpu
-has kernels that are not compiled that way.
+has kernels that are not compiled that way, or are although they are named as those of another processor.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def check_object(isa, path, nm):
             yield f"{path.name} ({isa}): exports {symbol}; only braid::{isa}::fill_* may be seen"
 
 
-def check(root, build, nm):
+def check(root, build, nm, elsewhere=()):
     bad, sources, objects = [], set(), 0
     for isa, path, source in isa_objects(build):
         objects += 1
@@ -57,8 +57,9 @@ def check(root, build, nm):
             bad.append(f"{path} is missing: build it first")
     for folder in KERNEL_FOLDERS:
         for kernel in sorted((root / folder).glob("*.cc")):
-            if kernel.resolve() not in sources:
-                bad.append(f"{kernel.relative_to(root)} is not compiled with -DBRAID_ISA=<isa>")
+            if (kernel.resolve() in sources) == (kernel.name in elsewhere):
+                what = "belongs to another processor" if kernel.name in elsewhere else "is not compiled with -DBRAID_ISA=<isa>"
+                bad.append(f"{kernel.relative_to(root)} {what}")
     return bad, objects
 
 
@@ -67,8 +68,9 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2])
     parser.add_argument("--nm", default="nm")
+    parser.add_argument("--elsewhere", nargs="*", default=[])
     options = parser.parse_args()
-    bad, objects = check(options.root, options.build, options.nm)
+    bad, objects = check(options.root, options.build, options.nm, options.elsewhere)
     print("\n".join(bad) if bad else f"symbols: {objects} objects are as they should be")
     return 1 if bad else 0
 

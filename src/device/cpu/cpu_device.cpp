@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 #include <algorithm>
@@ -276,8 +278,18 @@ class CpuDevice final : public Device {
 
 }  // namespace
 
+std::vector<std::string> built_isas() {
+#if defined(__x86_64__)
+  return {"avx512vnni", "avxvnni", "avx512", "avx2", "portable"};
+#elif defined(__aarch64__)
+  return {"i8mm", "dotprod", "neon", "portable"};
+#else
+  return {"portable"};
+#endif
+}
+
 std::vector<std::string> usable_isas() {
-  std::vector<std::string> isas;
+  std::vector<std::string> isas = built_isas();
 #if defined(__x86_64__)
   __builtin_cpu_init();
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;  // clang 14 cannot be asked for f16c by name
@@ -286,11 +298,22 @@ std::vector<std::string> usable_isas() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
-  if (avx512 && __builtin_cpu_supports("avx512vnni")) isas.push_back("avx512vnni");
-  if (avx512) isas.push_back("avx512");
-  if (avx2) isas.push_back("avx2");
+  const bool avx512vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  // Neither g++ 12 nor clang 14 can be asked for it by name.
+  const bool avxvnni = avx2 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+  const auto missing = [&](const std::string& isa) {
+    return (isa == "avx2" && !avx2) || (isa == "avx512" && !avx512) ||
+           (isa == "avxvnni" && !avxvnni) || (isa == "avx512vnni" && !avx512vnni);
+  };
+  std::erase_if(isas, missing);
+#elif defined(__aarch64__)
+  const bool dotprod = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+  const bool i8mm = dotprod && (getauxval(AT_HWCAP2) & HWCAP2_I8MM);
+  const auto missing = [&](const std::string& isa) {
+    return (isa == "dotprod" && !dotprod) || (isa == "i8mm" && !i8mm);
+  };
+  std::erase_if(isas, missing);
 #endif
-  isas.push_back("portable");
   return isas;
 }
 
@@ -304,14 +327,21 @@ Kernels kernels_of(const std::string& isa) {
   fill("portable", portable::fill_packed, portable::fill_packed_plain, portable::fill_rows,
        portable::fill_delta, portable::fill_delta_rows, portable::fill_attention);
 #if defined(__x86_64__)
-  if (isa == "avx2" || isa == "avx512" || isa == "avx512vnni")
+  if (isa == "avx2" || isa == "avxvnni" || isa == "avx512" || isa == "avx512vnni")
     fill("avx2", avx2::fill_packed, avx2::fill_packed_avx2, avx2::fill_rows, avx2::fill_delta,
          avx2::fill_delta_rows, avx2::fill_attention);
+  if (isa == "avxvnni") fill("avxvnni", avxvnni::fill_packed_avx2, avxvnni::fill_attention);
   if (isa == "avx512" || isa == "avx512vnni")
     fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
          avx512::fill_delta_rows, avx512::fill_attention);
   if (isa == "avx512vnni")
     fill("avx512vnni", avx512vnni::fill_packed_vnni, avx512vnni::fill_attention);
+#elif defined(__aarch64__)
+  if (isa == "neon" || isa == "dotprod" || isa == "i8mm")
+    fill("neon", neon::fill_packed, neon::fill_packed_neon, neon::fill_rows, neon::fill_delta,
+         neon::fill_delta_rows, neon::fill_attention);
+  if (isa == "dotprod") fill("dotprod", dotprod::fill_packed_neon);
+  if (isa == "i8mm") fill("i8mm", i8mm::fill_packed_neon);
 #endif
   return k;
 }

@@ -11,7 +11,8 @@
 
 namespace braid::cpu {
 
-// Instruction sets with kernels in this build that this processor can run, best first.
+// Instruction sets with kernels in this build, best first; and those that this processor can run.
+std::vector<std::string> built_isas();
 std::vector<std::string> usable_isas();
 
 // The kernels of one of them.

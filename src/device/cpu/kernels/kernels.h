@@ -166,10 +166,32 @@ void fill_delta(Kernels&);
 void fill_delta_rows(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512
+// Only what it has beyond avx2.
+namespace avxvnni {
+void fill_packed_avx2(Kernels&);
+void fill_attention(Kernels&);
+}  // namespace avxvnni
 // Only what it has beyond avx512.
 namespace avx512vnni {
 void fill_packed_vnni(Kernels&);
 void fill_attention(Kernels&);
 }  // namespace avx512vnni
+
+// 64-bit ARM.
+namespace neon {
+void fill_packed(Kernels&);
+void fill_packed_neon(Kernels&);
+void fill_rows(Kernels&);
+void fill_delta(Kernels&);
+void fill_delta_rows(Kernels&);
+void fill_attention(Kernels&);
+}  // namespace neon
+// Only what they have beyond neon.
+namespace dotprod {
+void fill_packed_neon(Kernels&);
+}
+namespace i8mm {
+void fill_packed_neon(Kernels&);
+}
 
 }  // namespace braid

@@ -37,5 +37,8 @@ void fill_probe(ProbeKernels&);
 namespace avx512 {
 void fill_probe(ProbeKernels&);
 }
+namespace neon {
+void fill_probe(ProbeKernels&);
+}
 
 }  // namespace braid

@@ -12,8 +12,10 @@
 
 #if defined(BRAID_ISA_avx512) || defined(BRAID_ISA_avx512vnni)
 #include "device/cpu/simd/simd_avx512.h"
-#elif defined(BRAID_ISA_avx2)
+#elif defined(BRAID_ISA_avx2) || defined(BRAID_ISA_avxvnni)
 #include "device/cpu/simd/simd_avx2.h"
+#elif defined(BRAID_ISA_neon)
+#include "device/cpu/simd/simd_neon.h"
 #elif defined(BRAID_ISA_portable)
 #include "device/cpu/simd/simd_portable.h"
 #else

@@ -126,7 +126,12 @@ struct W {
 }
 // Each lane's two products of words are added to its sum.
 [[gnu::always_inline]] inline I dot(I sum, W a, W b) {
+#if defined(BRAID_ISA_avxvnni)
+  asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
+  return sum;
+#else
   return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(a.v, b.v))};
+#endif
 }
 // Rounded to words: a and then b, which saturate.
 [[gnu::always_inline]] inline void store_words(int16_t* p, V a, V b) {

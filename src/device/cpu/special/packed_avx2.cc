@@ -1,6 +1,10 @@
-// Products of packed strips on AVX2. vpmaddubsw multiplies unsigned codes with signed inputs and
-// adds pairs in 16 bits; as many of its results as 16 bits hold are added before vpmaddwd makes one
-// 32-bit sum of each row. A line of a strip is two registers: rows 0..7 and 8..15.
+// Products of packed strips on AVX2 and on AVX-VNNI. A line of a strip is two registers: rows 0..7
+// and 8..15; both instructions multiply unsigned codes with signed inputs.
+//
+// avx2: vpmaddubsw adds pairs in 16 bits and saturates; as many of its results as 16 bits hold are
+// added before vpmaddwd makes one 32-bit sum of each row. Codes that fill a byte give their size,
+// and the input their sign. avxvnni: vpdpbusd adds four products to 32 bits, exactly; codes have an
+// offset, which the sums start from.
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/kernels/packed.h"
 
@@ -14,6 +18,12 @@ namespace {
 // behind.
 constexpr int kAheadBytes = 9216;
 constexpr int kGroups = 8;  // of four columns in a sub-block
+
+#if defined(BRAID_ISA_avxvnni)
+constexpr bool kVnni = true;
+#else
+constexpr bool kVnni = false;
+#endif
 
 template <PackedType T>
 constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
@@ -37,9 +47,9 @@ constexpr int pair_of(int top) { return 2 * 127 * top; }
 // Values that two products of 16 bits have no room for when they are made positive: their size
 // meets the input with the value's sign.
 template <PackedType T>
-constexpr bool kSigned = pair_of(kRange<T>.high - kRange<T>.low) > 32767;
+constexpr bool kSigned = !kVnni && pair_of(kRange<T>.high - kRange<T>.low) > 32767;
 
-// What the operand of vpmaddubsw has more than the value.
+// What the unsigned operand has more than the value.
 template <PackedType T>
 constexpr int kOffset = kSigned<T> ? 0 : -kRange<T>.low;
 
@@ -56,9 +66,12 @@ constexpr int sums_in_16_bits() {
 // Rows that are multiplied at once: their sums of both halves of the strip are registers, beside
 // the codes of one group, of two, or of one and their sizes. The fastest of those measured.
 template <PackedType T>
-constexpr int kRows = sums_in_16_bits<T>() > 2    ? 5
-                      : sums_in_16_bits<T>() == 2 ? 3
-                                                  : 4;
+constexpr int rows_at_once() {
+  if constexpr (kVnni)
+    return 6;
+  else
+    return sums_in_16_bits<T>() > 2 ? 5 : sums_in_16_bits<T>() == 2 ? 3 : 4;
+}
 
 [[gnu::always_inline]] inline __m256i line(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -91,7 +104,10 @@ template <PackedType T>
 template <PackedType T, int G>
 [[gnu::always_inline]] inline __m256i group(const uint8_t* sub) {
   constexpr int bits = kInfo<T>.bits, J = G % 4, high = G / 4;
-  if constexpr (bits == 8) return _mm256_xor_si256(line(sub + 64 * G), _mm256_set1_epi8(-128));
+  if constexpr (bits == 8) {
+    const __m256i codes = line(sub + 64 * G);
+    return kSigned<T> ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
+  }
   __m256i x;
   if constexpr (bits == 2) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
@@ -236,8 +252,8 @@ struct RecordScales {
 // What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
 template <PackedType T>
 [[gnu::always_inline]] inline __m256i start(int32_t less) {
-  constexpr int offset = kOffset<T>, zeros = __builtin_ctz(offset), odd = offset >> zeros;
-  return _mm256_set1_epi32((less >> (7 - zeros)) * odd);
+  constexpr int offset = kOffset<T>, zeros = offset ? __builtin_ctz(offset) : 0;
+  return _mm256_set1_epi32((less >> (7 - zeros)) * (offset >> zeros));
 }
 
 // Pairs of products of one group.
@@ -262,6 +278,26 @@ template <PackedType T>
   __m256i sum = _mm256_add_epi32(a, b);
   asm("" : "+x"(sum));
   return sum;
+}
+
+// sum += w times the four inputs x in each lane. As an instruction by name: g++ 12 copies the sums
+// of the intrinsic about.
+[[gnu::always_inline]] inline void dot(__m256i& sum, __m256i w, __m256i x) {
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(w), "x"(x));
+}
+
+// t[y][h] += the products of groups [G, End).
+template <int C, int G, int End, class Groups>
+[[gnu::always_inline]] inline void add_dots(const Groups& w, const int8_t* q, __m256i (*t)[2]) {
+  __m256i low = w.template get<G>(0), high = w.template get<G>(1);
+  asm("" : "+x"(low), "+x"(high));  // else g++ 12 loads them again for every row
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y) {
+    const __m256i x = four(q + 32 * y + 4 * G);
+    dot(t[y][0], low, x);
+    dot(t[y][1], high, x);
+  }
+  if constexpr (G + 1 < End) add_dots<C, G + 1, End>(w, q, t);
 }
 
 // s[y][h] (+)= the pairs of groups [G, End).
@@ -337,12 +373,19 @@ template <PackedType T, int C, int Begin, int End, class Groups>
 [[gnu::always_inline]] inline void stretch(const Groups& w, const StretchScales& by, const Rows& x,
                                            __m256 (*acc)[2]) {
   __m256i t[C][2];
-  add_products<T, C, Begin, End, true>(w, x.q, t);
+  if constexpr (kVnni) {
+#pragma GCC unroll 16
+    for (int y = 0; y < C; ++y) t[y][0] = t[y][1] = start<T>(x.less[y]);
+    add_dots<C, Begin, End>(w, x.q, t);
+  } else {
+    add_products<T, C, Begin, End, true>(w, x.q, t);
+  }
 #pragma GCC unroll 16
   for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      if constexpr (kOffset<T> != 0) t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
+      if constexpr (!kVnni && kOffset<T> != 0)
+        t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
       const __m256 scale = _mm256_mul_ps(by.scale[h], _mm256_set1_ps(x.scale[y]));
       __m256 a = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t[y][h]), scale, acc[y][h]);
       if constexpr (kInfo<T>.has_minimum())
@@ -377,7 +420,8 @@ template <PackedType T, int N>
   const FromStrip<T> strip{sub};
   const TileView x = tile_view(tile, N);
   // Passes of nearly the same size.
-  constexpr int passes = (N + kRows<T> - 1) / kRows<T>, few = N / passes, more = N % passes;
+  constexpr int most = rows_at_once<T>(), passes = (N + most - 1) / most, few = N / passes,
+                more = N % passes;
   if constexpr (passes == 1) {
     rows<T, N>(strip, by, x, N, 0, acc);
   } else {
