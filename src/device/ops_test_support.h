@@ -297,6 +297,7 @@ class Stage {
     Program program(device_.threads());
     program.add("the test's", entry, args);
     const Buffer workspace = device_.allocate(std::max<size_t>(program.workspace(), 1), "a test");
+    device_.load({});
     const uint64_t before = device_.weight_bytes_read();
     device_.run(program, workspace);
     outcome.weight_bytes += device_.weight_bytes_read() - before;

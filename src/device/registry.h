@@ -12,6 +12,7 @@ struct DeviceOptions {
   int threads = 0;  // 0: one per physical core that this process may use
   std::string isa;  // cpu: force an instruction set ("portable", "avx2", "avx512", "avx512vnni");
                     // empty: the best
+  std::string pack_cache{};  // cpu: a folder that keeps packed weights for the next start
 };
 
 // Opens "cpu" or "ref". Throws Error for a name or an instruction set that is not there, and

@@ -14,8 +14,8 @@ std::optional<PackedType> packed_type(const FileMatrix& matrix);
 
 size_t strip_bytes(PackedType type, int64_t cols);
 
-// Packs the strips [begin, end) of a matrix whose type is set; strip s goes to to + s *
-// strip_bytes, which is zeroed memory.
+// Packs the strips [begin, end) of a matrix whose type is set, one after the other, to zeroed
+// memory.
 void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to);
 
 }  // namespace braid::cpu
