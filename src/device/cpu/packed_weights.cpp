@@ -11,6 +11,7 @@ namespace braid::cpu {
 namespace {
 
 constexpr size_t kScanBytes = size_t{1} << 20;
+constexpr size_t kAhead = 16;  // slices on their way from the disk: 64 MiB keep a fast one busy
 
 double gib(size_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
@@ -48,7 +49,7 @@ void pack_slices(const PackPlan& plan, Team& team, LoadStage stage, const LoadRe
     if (pages && slice < plan.slices())
       plan.for_sources(slice, [&](std::span<const std::byte> s) { pages->prefetch(s); });
   };
-  const auto ahead = static_cast<size_t>(2 * team.threads());
+  const size_t ahead = std::max<size_t>(kAhead, static_cast<size_t>(2 * team.threads()));
   for (size_t slice = 0; slice < ahead; ++slice) prefetch(slice);
   share_out(
       team, plan.slices(),
