@@ -77,11 +77,15 @@ class Device {
   virtual PackedExperts prepare(const ExpertsFileWeights& weights) = 0;
   virtual PackedMtpJoint prepare(const MtpJointFileWeights& weights) = 0;
 
-  // Loads all that was prepared since the last time; before it, nothing runs. Throws Error when
+  // Loads all that was prepared since the last time; no program may be made before it. Throws Error when
   // there is not enough memory, and what the request's hooks throw.
   virtual void load(const LoadRequest& /*request*/) {}
   // What programs go on reading from mapped files once the weights are loaded.
   virtual std::vector<std::span<const std::byte>> mapped_weights() const { return {}; }
+
+  // The file in the pack cache that has the weights of the last load(), or would have them; empty
+  // without a cache.
+  virtual std::string pack_cache_file() const { return {}; }
 
   // Runs the recorded steps to their end. An exception of any thread arrives here.
   virtual void run(const Program& program, const Buffer& workspace) = 0;

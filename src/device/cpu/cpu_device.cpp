@@ -169,6 +169,8 @@ class CpuDevice final : public Device {
     }
     weight_memory_ += plan.bytes();
     pending_.clear();
+    if (!pack_cache_.empty())
+      pack_cache_file_ = PackCache::path_of(pack_cache_, request.name, plan);
     if (describing_) return;
     const Allocate memory = [&](size_t bytes) { return allocate(bytes, "packed weights"); };
     const PackedWeights& weights = weights_.emplace_back(
@@ -177,6 +179,7 @@ class CpuDevice final : public Device {
     for (const PackPlan::Part& part : plan.parts())
       part.matrix->strips = weights.region() + part.offset;
   }
+  std::string pack_cache_file() const override { return pack_cache_file_; }
   std::vector<std::span<const std::byte>> mapped_weights() const override {
     std::vector<std::span<const std::byte>> spans;
     for (const Matrix* m : mapped_)
@@ -255,7 +258,7 @@ class CpuDevice final : public Device {
   }
 
   Team team_;
-  std::string pack_cache_;
+  std::string pack_cache_, pack_cache_file_;
   std::vector<Counters> counters_;  // [thread][operation]
   Kernels kernels_;
   std::string name_;

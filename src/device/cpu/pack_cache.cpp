@@ -146,9 +146,9 @@ struct PackCache::Header {
 };
 
 std::string PackCache::path_of(const std::string& folder, const std::string& model,
-                               std::span<const Matrix* const> matrices) {
+                               const PackPlan& plan) {
   Bytes shapes;
-  for (const Matrix* m : matrices) put_shape(*m, shapes);
+  for (const PackPlan::Part& part : plan.parts()) put_shape(*part.matrix, shapes);
   return fs::path(folder) / file_name(model, shapes.sum());
 }
 
@@ -157,7 +157,6 @@ PackCache::PackCache(const std::string& folder, const std::string& model, const 
     : plan_(plan),
       data_offset_(round_up(sizeof(Header) + plan.slices() * sizeof(uint64_t), kPackAlign)) {
   static_assert(sizeof(Header) == 64);
-  std::vector<const Matrix*> matrices;
   Bytes key;
   for (const MmapFile& file : pages.files()) {
     key.put(file.bytes().size());
@@ -165,7 +164,6 @@ PackCache::PackCache(const std::string& folder, const std::string& model, const 
   }
   for (const PackPlan::Part& part : plan_.parts()) {
     const Matrix& m = *part.matrix;
-    matrices.push_back(&m);
     put_shape(m, key);
     key.put(float_kind(m));
     key.put(m.strip_bytes);
@@ -181,7 +179,7 @@ PackCache::PackCache(const std::string& folder, const std::string& model, const 
   key_[0] = key.sum();
   key.put(uint64_t{1});
   key_[1] = key.sum();
-  path_ = path_of(folder, model, matrices);
+  path_ = path_of(folder, model, plan);
 }
 
 std::vector<std::byte> PackCache::header(std::span<const uint64_t> sums) const {

@@ -50,9 +50,9 @@ class PackCache {
   PackCache(const std::string& folder, const std::string& model, const PackPlan& plan,
             const FilePages& pages);
 
-  // The file's path for a model with these matrices, of which the types need not be known.
+  // The file's path. It knows no values: which f32 matrices are kept as bf16 plays no part.
   static std::string path_of(const std::string& folder, const std::string& model,
-                             std::span<const Matrix* const> matrices);
+                             const PackPlan& plan);
 
   const std::string& path() const { return path_; }
   size_t file_bytes() const { return data_offset_ + plan_.bytes(); }
