@@ -50,13 +50,17 @@ size_t room() {
   return room;
 }
 
-// Asks the disk for all of it, then maps it: one access brings what the kernel maps around it, or a
-// whole large page.
-void fill(const Pages& pages) {
-  constexpr size_t kAround = size_t{64} << 10;
-  madvise(pages.begin, pages.bytes, MADV_WILLNEED);
-  for (size_t at = 0; at < pages.bytes; at += kAround)
+void touch(const Pages& pages, size_t step) {
+  for (size_t at = 0; at < pages.bytes; at += step)
     static_cast<void>(*const_cast<const volatile std::byte*>(pages.begin + at));
+}
+
+// One access first to each large page, which the kernel then reads as one where it can; then all
+// the rest is asked for and mapped: an access brings what the kernel maps around it.
+void fill(const Pages& pages) {
+  touch(pages, size_t{2} << 20);
+  madvise(pages.begin, pages.bytes, MADV_WILLNEED);
+  touch(pages, size_t{64} << 10);
 }
 
 }  // namespace
