@@ -267,6 +267,14 @@ class Dots(unittest.TestCase):
                 self.assertEqual(seen, 1)
                 self.assertIn(f"type 7 and {rows} rows", bad[0])
 
+    def test_equal_functions(self):
+        first, second = (self.SYMBOL % ("4avx2", rows) for rows in (1, 2))
+        for code, violations in [("vpmaddubsw %ymm1,%ymm2,%ymm3", 0), ("nop", 2)]:
+            text = f"0000000000000000 <{second}>:\n   0:\tjmp    10 <{first}>\n   5:\tnop\n\n"
+            text += f"0000000000000010 <{first}>:\n  10:\t{code}\n"
+            bad, seen = check_dots.check_object("avx2", "packed_x.cc", text)
+            self.assertEqual((len(bad), seen), (violations, 2))
+
     def test_words(self):
         text = "{vex} vpdpwssd %ymm1,%ymm2,%ymm3"
         self.assertEqual(check_dots.check_object("avxvnni", "attention.cc", text), ([], 0))

@@ -35,10 +35,18 @@ WORDS = {
 PRODUCT = re.compile(r"\d(?:product|product_many)ILNS_10PackedTypeE(\d+)E(?:Li(\d+)E)?EE")
 
 
+# All that is left of a function that is equal to another: types may differ in nothing but their names.
+JUMP = re.compile(r"\s*[0-9a-f]+:\s+(?:jmp|b)\s+[0-9a-f]+ <([^>+]+)>")
+
+
 def functions(text):
     """{symbol: instructions} of what objdump says."""
     parts = re.split(r"^[0-9a-f]+ <([^>]+)>:$", text, flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2]))
+    code = dict(zip(parts[1::2], parts[2::2]))
+    for symbol, body in code.items():
+        if jump := JUMP.match(body):
+            code[symbol] = code.get(jump[1], body)
+    return code
 
 
 def check_object(isa, name, text):

@@ -67,6 +67,9 @@ constexpr int sums_in_16_bits() {
 // the codes of one group, of two, or of one and their sizes. The fastest of those measured.
 template <PackedType T>
 constexpr int rows_at_once() {
+#if defined(BRAID_SMALL_PASSES)
+  return 2;
+#endif
   if constexpr (kVnni)
     return 6;
   else
@@ -263,18 +266,18 @@ template <PackedType T>
   return _mm256_maddubs_epi16(w, q);
 }
 
-[[gnu::always_inline]] inline __m256i wide(__m256i pairs) {
+[[gnu::always_inline, maybe_unused]] inline __m256i wide(__m256i pairs) {
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
 // a + b, now: a compiler that reorders sums first makes all their terms, far more than there are
 // registers.
-[[gnu::always_inline]] inline __m256i sum16(__m256i a, __m256i b) {
+[[gnu::always_inline, maybe_unused]] inline __m256i sum16(__m256i a, __m256i b) {
   __m256i sum = _mm256_add_epi16(a, b);
   asm("" : "+x"(sum));
   return sum;
 }
-[[gnu::always_inline]] inline __m256i sum32(__m256i a, __m256i b) {
+[[gnu::always_inline, maybe_unused]] inline __m256i sum32(__m256i a, __m256i b) {
   __m256i sum = _mm256_add_epi32(a, b);
   asm("" : "+x"(sum));
   return sum;
@@ -282,7 +285,7 @@ template <PackedType T>
 
 // sum += w times the four inputs x in each lane. As an instruction by name: g++ 12 copies the sums
 // of the intrinsic about.
-[[gnu::always_inline]] inline void dot(__m256i& sum, __m256i w, __m256i x) {
+[[gnu::always_inline, maybe_unused]] inline void dot(__m256i& sum, __m256i w, __m256i x) {
   asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(w), "x"(x));
 }
 
@@ -410,59 +413,89 @@ template <PackedType T, int C, class Groups>
   }
 }
 
-template <PackedType T, int N>
-[[gnu::always_inline]] inline void sub_block(const uint8_t* sub, const RecordScales<T>* scales,
-                                             int s, const uint8_t* tile, __m256 (*acc)[2]) {
-  constexpr int stretches = kSubCols / kInfo<T>.scale_cols;
-  StretchScales by[stretches];
-#pragma GCC unroll 2
-  for (int i = 0; i < stretches; ++i) by[i] = StretchScales::of(scales, stretches * s + i);
-  const FromStrip<T> strip{sub};
-  const TileView x = tile_view(tile, N);
-  // Passes of nearly the same size.
-  constexpr int most = rows_at_once<T>(), passes = (N + most - 1) / most, few = N / passes,
-                more = N % passes;
-  if constexpr (passes == 1) {
-    rows<T, N>(strip, by, x, N, 0, acc);
-  } else {
-    const Ready<T> ready(strip);
-#pragma GCC unroll 1
-    for (int first = 0; first < more * (few + 1); first += few + 1)
-      rows<T, few + 1>(ready, by, x, N, first, acc);
-#pragma GCC unroll 1
-    for (int first = more * (few + 1); first < N; first += few)
-      rows<T, few>(ready, by, x, N, first, acc);
-  }
+// Passes of nearly the same size over n rows: the first `more` of them have a row more than `few`.
+struct Passes {
+  int few, more;
+  Passes(int n, int most) : few(n / ((n + most - 1) / most)), more(n % ((n + most - 1) / most)) {}
+};
+
+// `count` rows from row `first` on, of the sizes that passes over more than rows_at_once() have.
+template <PackedType T, int C>
+[[gnu::always_inline]] inline void pass(int count, const Ready<T>& w, const StretchScales* by,
+                                        const TileView& x, int n, int first, __m256 (*acc)[2]) {
+  if (count == C)
+    rows<T, C>(w, by, x, n, first, acc);
+  else if constexpr (2 * C > rows_at_once<T>() + 1)
+    pass<T, C - 1>(count, w, by, x, n, first, acc);
 }
 
+// A tile of N rows in one pass, or of n in several where N is 0.
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+[[gnu::always_inline]] inline void multiply_tile(const uint8_t* strip, int64_t groups,
+                                                 const uint8_t* x, int n, float* out,
+                                                 int64_t stride) {
   constexpr PackedInfo info = kInfo<T>;
   constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
-  const auto* x = static_cast<const uint8_t*>(tile);
-  __m256 acc[N][2];
+  constexpr int stretches = kSubCols / info.scale_cols, most = rows_at_once<T>();
+  const Passes passes(n, most);
+  __m256 acc[N ? N : kTileRows][2];
 #pragma GCC unroll 16
-  for (int y = 0; y < N; ++y) acc[y][0] = acc[y][1] = _mm256_setzero_ps();
+  for (auto& row : acc) row[0] = row[1] = _mm256_setzero_ps();
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const uint8_t* at = strip + info.code_bytes();
     const RecordScales<T> scales[2] = {{at, 0}, {at, 1}};
     const uint8_t* ahead = strip + kAheadBytes / info.record_bytes() * info.record_bytes();
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
-    for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
+    for (int s = 0; s < subs; ++s, x += n * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i)
         _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
-      sub_block<T, N>(strip + s * 64 * info.bits, scales, s, x, acc);
+      StretchScales by[stretches];
+#pragma GCC unroll 2
+      for (int i = 0; i < stretches; ++i) by[i] = StretchScales::of(scales, stretches * s + i);
+      const FromStrip<T> from{strip + s * 64 * info.bits};
+      const TileView view = tile_view(x, n);
+      if constexpr (N != 0) {
+        rows<T, N>(from, by, view, n, 0, acc);
+      } else {
+        const Ready<T> ready(from);
+        for (int first = 0, i = 0; first < n; ++i) {
+          const int count = passes.few + (i < passes.more);
+          pass<T, most>(count, ready, by, view, n, first, acc);
+          first += count;
+        }
+      }
     }
   }
 #pragma GCC unroll 16
-  for (int y = 0; y < N; ++y)
+  for (int y = 0; y < n; ++y)
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) _mm256_storeu_ps(out + y * stride + 8 * h, acc[y][h]);
 }
 
+// Tiles of several passes share their code: for each size it would be large, and slow to compile.
+template <PackedType T>
+[[gnu::noinline]] void product_many(const uint8_t* strip, int64_t groups, const uint8_t* tile,
+                                    int n, float* out, int64_t stride) {
+  multiply_tile<T, 0>(strip, groups, tile, n, out, stride);
+}
+
+template <PackedType T, int N>
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+  multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+}
+template <PackedType T, int N>
+void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out,
+                 int64_t stride) {
+  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+}
+
 template <PackedType T, int N>
 void fill(Kernels& k) {
-  k.strip[static_cast<int>(T)][N] = product<T, N>;
+  StripProduct& to = k.strip[static_cast<int>(T)][N];
+  if constexpr (N <= rows_at_once<T>())
+    to = product<T, N>;
+  else
+    to = one_of_many<T, N>;
   if constexpr (N < kTileRows) fill<T, N + 1>(k);
 }
 
