@@ -77,8 +77,8 @@ class Device {
   virtual PackedExperts prepare(const ExpertsFileWeights& weights) = 0;
   virtual PackedMtpJoint prepare(const MtpJointFileWeights& weights) = 0;
 
-  // Loads all that was prepared since the last time; no program may be made before it. Throws Error when
-  // there is not enough memory, and what the request's hooks throw.
+  // Loads all that was prepared since the last time; no program may be made before it. Throws Error
+  // when there is not enough memory, and what the request's hooks throw.
   virtual void load(const LoadRequest& /*request*/) {}
   // What programs go on reading from mapped files once the weights are loaded.
   virtual std::vector<std::span<const std::byte>> mapped_weights() const { return {}; }
