@@ -1,16 +1,18 @@
 // The memory that mapped files take while a program goes through them once, in large pieces.
 //
-// A FilePages notes which pages were in memory when it was made. These stay there, so that a warm
-// start stays warm; the others are given back as soon as their reader is done with them. While it
-// lives the kernel reads nothing ahead by itself: who reads says so beforehand. Everything here is
-// advice, and a system that refuses it costs time or memory only. Its functions may be called by
-// several threads at once; the files must outlive it. Bytes that lie in none of them count as
-// memory of the caller's own, and nothing happens to them.
+// Pages that were in memory before stay there, so that a warm start stays warm; the others are
+// given back as soon as their reader is done with them. While a FilePages lives the kernel reads
+// nothing ahead by itself: who is going to read says so with prefetch(), which also notes, block by
+// block, what was there. Everything here is advice, and a system that refuses it costs time or
+// memory only. Its functions may be called by several threads at once; the files must outlive it.
+// Bytes that lie in none of them count as memory of the caller's own, and nothing happens to them.
 #pragma once
 
 #include "base/mmap_file.h"
 
 #include <cstddef>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -30,7 +32,7 @@ class FilePages {
   };
   std::optional<Place> find(const std::byte* byte) const;
 
-  // They will be read soon; returns at once.
+  // They will be read soon; returns before they are there.
   void prefetch(std::span<const std::byte> bytes) const;
   // Their reader is done with them. Pages that they share with other bytes stay.
   void release(std::span<const std::byte> bytes) const;
@@ -39,11 +41,16 @@ class FilePages {
   struct Range {
     size_t begin, end;  // pages of a file
   };
-  // The runs of pages in [begin, end) that were not in memory.
+  struct Block {
+    std::once_flag once;
+    std::vector<unsigned char> resident;  // [page]; empty: all were
+  };
+  void look(const MmapFile& file, size_t number, Block& block) const;
+  // The runs of pages in a range that were not in memory.
   std::vector<Range> cold(size_t file, Range pages) const;
 
   std::span<const MmapFile> files_;
-  std::vector<std::vector<unsigned char>> resident_;  // [file][page]; empty: all were
+  std::vector<std::unique_ptr<Block[]>> blocks_;  // [file]
 };
 
 }  // namespace braid
