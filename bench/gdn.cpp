@@ -174,6 +174,7 @@ class Bench {
     for (float& d : w.decay) d = -std::abs(d);
     w.norm = values(shape_.value_dim, 1);
     packed_ = device_->prepare(w);
+    device_->load({});
   }
   void make_inputs(int rows) {
     cpu::Carver inputs(nullptr), room(nullptr);

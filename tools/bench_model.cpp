@@ -3,6 +3,7 @@
 #include "device/measure/measure_device.h"
 #include "format/open.h"
 #include "models/qwen_config.h"
+#include "tools/load_progress.h"
 #include "tools/loaded_model.h"
 #include "tools/warm_up.h"
 
@@ -53,7 +54,7 @@ std::array<Counters, kOpNames.size()> counters_of(const Device& device) {
 BenchModel::BenchModel(const std::string& path, const DeviceChoice& device,
                        const EngineOptions& options)
     : file_(open_model_file(find_model(path))), device_(open_device(device)) {
-  engine_ = std::make_unique<Engine>(*file_, *device_, options);
+  engine_ = std::make_unique<Engine>(*file_, *device_, options, LoadWatch().hooks());
   for (const FileTensor& tensor : file_->tensors()) {
     weights_ += tensor.elements();
     bytes_ += tensor.bytes.size();
@@ -63,7 +64,7 @@ BenchModel::BenchModel(const std::string& path, const DeviceChoice& device,
   const StateSpec& state = engine_->spec().state;
   kv_bytes_ = StatePool::page_bytes(state, options.key_type, options.value_type) / kPageTokens;
   state_bytes_ = state_bytes_of(state);
-  warm_up(*file_);
+  warm_up(*device_);
 }
 
 std::vector<int32_t> RandomTokens::next(int64_t n) {

@@ -17,7 +17,7 @@ namespace braid {
 namespace {
 
 struct DoctorOptions {
-  std::string model;
+  std::string model, pack_cache;
   int64_t threads = 0;
   bool json = false;
 };
@@ -47,6 +47,8 @@ int run_doctor(const DoctorOptions& o) {
     r.models = {need_of(*file)};
     if (r.models[0].active_bytes == 0)
       r.model_problem = "Braid does not know this kind of model: braid inspect says more.";
+    else
+      r.packed = packed_need_of(*file, o.pack_cache);
   }
   r.bandwidth = measure_bandwidth(bandwidth_bytes(r.machine), static_cast<int>(o.threads));
   if (o.json)
@@ -73,6 +75,10 @@ Command doctor_command(CLI::App& app) {
       ->type_name("FILE");
   add_integer(command, "-t,--threads", o->threads, 0, 1024,
               "Threads of the measurement (default: one per physical core)");
+  command
+      .add_option("--pack-cache", o->pack_cache,
+                  "The folder of packed weights: whether it has the model's, or room for them")
+      ->type_name("DIR");
   command.add_flag("--json", o->json, "For scripts: one JSON object");
   command.footer(kFooter);
   return {&command, [o] { return run_doctor(*o); }};

@@ -2,7 +2,7 @@
 //
 // Everything may be missing, in a container above all: what cannot be read is unknown, never an
 // error. doctor_machine.cpp reads, doctor_measure.cpp and machine_speed.cpp measure,
-// doctor_models.cpp reckons what would run, doctor_text.cpp says it.
+// doctor_models.cpp and doctor_packed.cpp reckon what would run, doctor_text.cpp says it.
 #pragma once
 
 #include "format/tensor_file.h"
@@ -99,6 +99,15 @@ Fit fit_of(const ModelNeed& need, const Machine& machine);
 // Tokens per second that memory could feed at most; 0: unknown.
 double most_tokens_per_second(const ModelNeed& need, const Bandwidth& bandwidth);
 
+// A model's packed weights, and the file in --pack-cache that has them or would have them.
+struct PackedNeed {
+  size_t bytes = 0;                    // at most: f32 weights may turn out to be bf16
+  std::string file{};                  // empty: no cache was named
+  std::optional<size_t> file_bytes{};  // when it is there
+  std::optional<size_t> free{};        // on its disk
+};
+PackedNeed packed_need_of(const TensorFile& file, const std::string& pack_cache);
+
 struct DoctorReport {
   Machine machine{};
   std::optional<size_t> locked_memory{};
@@ -107,7 +116,8 @@ struct DoctorReport {
   std::string disk_path{};
   Disk disk{};
   std::vector<ModelNeed> models{};
-  std::string model_problem{};  // why Braid does not run the model of -m
+  std::optional<PackedNeed> packed{};  // of the model of -m
+  std::string model_problem{};         // why Braid does not run the model of -m
 };
 
 // What should be changed, with the remedy.

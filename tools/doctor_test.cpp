@@ -1,5 +1,7 @@
 #include "tools/doctor.h"
 
+#include "device/registry.h"
+#include "engine/engine.h"
 #include "format/gguf_writer.h"
 #include "format/open.h"
 #include "format/test_files.h"
@@ -297,6 +299,33 @@ TEST_F(Doctor, TheCommand) {
   const std::string text = run({"doctor", "-m", model, "-t", "1"});
   for (const char* part : {"Processor", "Memory", "Disk of", "GPUs", "upper bound", "qwen3next"})
     EXPECT_NE(text.find(part), std::string::npos) << part;
+  EXPECT_NE(text.find("with --pack-cache DIR they are packed once"), std::string::npos);
+}
+
+TEST_F(Doctor, ThePackCache) {
+  const auto file =
+      open_model_file(std::string(BRAID_TEST_DATA) + "/../golden/data/qwen3next/split.gguf");
+  const std::string folder = testing::TempDir() + fmt::format("doctor_cache.{}", getpid());
+  EXPECT_GT(packed_need_of(*file, "").bytes, 0u);
+  EXPECT_EQ(packed_need_of(*file, "").file, "");
+  DoctorReport r;
+  r.packed = packed_need_of(*file, folder);
+  EXPECT_EQ(r.packed->file.substr(0, folder.size() + 7), folder + "/split-");
+  EXPECT_EQ(r.packed->file_bytes, std::nullopt);
+  EXPECT_GT(r.packed->free.value(), 0u);
+  EXPECT_NE(doctor_text(r).find("not there; the next start writes it"), std::string::npos);
+  const size_t warnings = warnings_of(r).size();
+  r.packed->free = r.packed->bytes - 1;
+  EXPECT_EQ(warnings_of(r).size(), warnings + 1);
+
+  const auto device = open_device("cpu", {1, "", folder});
+  const Engine engine(*file, *device, {.context = 64});
+  EXPECT_EQ(device->pack_cache_file(), r.packed->file);
+  r.packed = packed_need_of(*file, folder);
+  EXPECT_EQ(r.packed->file_bytes, std::filesystem::file_size(r.packed->file));
+  EXPECT_NE(doctor_text(r).find(": there, "), std::string::npos);
+  EXPECT_EQ(doctor_json(r)["packed"]["file_bytes"], *r.packed->file_bytes);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

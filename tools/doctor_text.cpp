@@ -102,6 +102,19 @@ void disk_text(const DoctorReport& r, std::string& out) {
                               : fmt::format("not: {}", r.disk.not_measured));
 }
 
+void packed_text(const PackedNeed& p, std::string& out) {
+  out += "\nPacked weights\n";
+  row(out, "memory", fmt::format("{} at most", bytes_text(p.bytes)));
+  std::string cache =
+      "none: with --pack-cache DIR they are packed once, and mapped at later starts";
+  if (p.file_bytes)
+    cache = fmt::format("{}: there, {}", p.file, bytes_text(*p.file_bytes));
+  else if (!p.file.empty())
+    cache = fmt::format("{}: not there; the next start writes it, {} are free", p.file,
+                        text_or(p.free));
+  row(out, "pack cache", cache);
+}
+
 std::string_view fit_text(Fit fit) {
   switch (fit) {
     case Fit::kYes:
@@ -155,6 +168,7 @@ std::string doctor_text(const DoctorReport& r) {
     row(out, gpu.name, gpu.place + "; Braid does not use it yet");
   if (r.machine.gpus.empty()) out += "  none found\n";
   models_text(r, out);
+  if (r.packed) packed_text(*r.packed, out);
   const std::vector<std::string> warnings = warnings_of(r);
   out += warnings.empty() ? "\nNothing to complain about.\n" : "\nWarnings\n";
   for (const std::string& warning : warnings) out += fmt::format("  - {}\n", warning);
@@ -218,6 +232,12 @@ nlohmann::ordered_json doctor_json(const DoctorReport& r) {
                  {"not_measured", text(r.disk.not_measured)}};
   out["gpus"] = gpus;
   out["models"] = models;
+  out["packed"] = Json();
+  if (r.packed)
+    out["packed"] = {{"bytes", r.packed->bytes},
+                     {"file", text(r.packed->file)},
+                     {"file_bytes", maybe(r.packed->file_bytes)},
+                     {"free_bytes", maybe(r.packed->free)}};
   out["model_problem"] = text(r.model_problem);
   out["warnings"] = warnings_of(r);
   return out;

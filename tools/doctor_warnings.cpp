@@ -70,6 +70,12 @@ std::vector<std::string> warnings_of(const DoctorReport& r) {
         "{} needs {}, and there is not so much memory: it would be read from disk again and again. "
         "Take a smaller type or model.",
         r.models[0].name, bytes_text(r.models[0].needed())));
+  if (r.packed && !r.packed->file.empty() && !r.packed->file_bytes &&
+      r.packed->free.value_or(r.packed->bytes) < r.packed->bytes)
+    out.push_back(fmt::format(
+        "The pack cache would take {}, and its disk has {}: it would not be written. Make room, or "
+        "name a folder on another disk (--pack-cache).",
+        bytes_text(r.packed->bytes), bytes_text(*r.packed->free)));
   if (r.disk.rotating.value_or(false))
     out.push_back("The disk turns: loading a large model takes minutes. Flash is much faster.");
   return out;

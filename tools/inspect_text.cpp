@@ -122,7 +122,7 @@ void write_memory(Writer& out, const MemoryReport& m) {
   const auto row = [&](const char* name, size_t bytes, const std::string& note) {
     table.row({name, bytes_text(bytes), count_text(static_cast<int64_t>(bytes)), note});
   };
-  row("weights", m.plan.weights, "on the CPU they stay in the mapped file");
+  row("weights", m.plan.weights, "packed; embeddings stay in the mapped file");
   row("state", m.plan.state,
       fmt::format("{} a sequence and {} a token, in pages of {} tokens",
                   bytes_text(m.state_per_sequence), bytes_text(m.kv_per_token), m.page_tokens));

@@ -5,6 +5,7 @@
 #include "format/open.h"
 #include "sample/model_defaults.h"
 #include "tools/files.h"
+#include "tools/load_progress.h"
 #include "tools/warm_up.h"
 
 #include <fmt/format.h>
@@ -92,8 +93,8 @@ LoadedModel::LoadedModel(const ModelChoice& choice)
   EngineOptions options = choice.engine;
   options.ubatch = std::min(options.ubatch, choice.batch);
   if (options.context > 0) options.ubatch = std::min(options.ubatch, options.context);
-  engine_ = std::make_unique<Engine>(*file_, *device_, options);
-  warm_up(*file_);
+  engine_ = std::make_unique<Engine>(*file_, *device_, options, LoadWatch().hooks());
+  warm_up(*device_);
 }
 
 std::string LoadedModel::name() const {

@@ -19,7 +19,7 @@
 namespace braid {
 
 // -m, --chat-template, --chat-template-file, -b, -c and the other engine options, -t, --device,
-// --isa
+// --isa, --pack-cache
 struct ModelChoice {
   std::string path;           // empty: the demo model
   std::string template_name;  // of those that the model has

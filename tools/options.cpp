@@ -49,6 +49,10 @@ void add_device_kind_options(CLI::App& command, DeviceChoice& choice) {
       ->type_name("cpu|ref");
   command.add_option("--isa", choice.options.isa, "Instruction set (default: the best there is)")
       ->type_name(fmt::format("{}", fmt::join(cpu::built_isas(), "|")));
+  command
+      .add_option("--pack-cache", choice.options.pack_cache,
+                  "Keep packed weights in this folder, so that the next start only maps them")
+      ->type_name("DIR");
 }
 
 std::unique_ptr<Device> open_device(const DeviceChoice& choice) {

@@ -16,7 +16,7 @@ struct DeviceChoice {
   std::string name = "cpu";
   DeviceOptions options;
 };
-// -t, --device, --isa
+// -t, --device, --isa, --pack-cache
 void add_device_options(CLI::App& command, DeviceChoice& choice);
 // Without -t, for commands that take a list of it.
 void add_device_kind_options(CLI::App& command, DeviceChoice& choice);

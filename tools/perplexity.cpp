@@ -10,6 +10,7 @@
 #include "text/tokenizer.h"
 #include "tools/files.h"
 #include "tools/interrupt.h"
+#include "tools/load_progress.h"
 #include "tools/options.h"
 #include "tools/perplexity_score.h"
 #include "tools/progress.h"
@@ -147,7 +148,7 @@ int run_perplexity(const PerplexityOptions& o) {
   planned.logit_rows =
       std::max(together, kLogitBytes / static_cast<int64_t>(sizeof(float) * tokenizer.n_tokens()));
   const auto device = open_device(o.device);
-  Engine engine(*file, *device, planned);
+  Engine engine(*file, *device, planned, LoadWatch().hooks());
   if (chunks.size > engine.spec().context)
     fmt::print(stderr, "braid: the model was trained on {} tokens; -c is {}\n",
                engine.spec().context, chunks.size);

@@ -1,21 +1,24 @@
 #include "tools/warm_up.h"
 
-#include "format/tensor_file.h"
+#include "base/share_out.h"
+#include "device/device.h"
 #include "tools/doctor.h"
 #include "tools/interrupt.h"
-#include "tools/progress.h"
+#include "tools/load_progress.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace braid {
 namespace {
 
-constexpr size_t kPiece = size_t{16} << 20;
+constexpr size_t kPiece = size_t{4} << 20;
+constexpr int kReaders = 8;  // enough for any disk
 
 // Whole pages; a mapping is looked at and filled by pages.
 struct Pages {
@@ -47,41 +50,53 @@ size_t room() {
   return room;
 }
 
+void touch(const Pages& pages, size_t step) {
+  for (size_t at = 0; at < pages.bytes; at += step)
+    static_cast<void>(*const_cast<const volatile std::byte*>(pages.begin + at));
+}
+
+// First and last page stand for all between them: to look at each would take longer than the rest.
+bool seems_there(const Pages& pages) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const Pages last{pages.begin + (pages.bytes - 1) / page * page, 1};
+  return bytes_in_memory({pages.begin, 1}) > 0 && bytes_in_memory(last) > 0;
+}
+
+// One access first to each large page, which the kernel then reads as one where it can; then all
+// the rest is asked for and mapped: an access brings what the kernel maps around it.
 void fill(const Pages& pages) {
-  // Since Linux 5.14; before that, and where it is refused, the first read of each page brings it.
-#ifdef MADV_POPULATE_READ
-  if (madvise(pages.begin, pages.bytes, MADV_POPULATE_READ) == 0) return;
-#endif
-  madvise(pages.begin, pages.bytes, MADV_WILLNEED);
+  const bool there = seems_there(pages);
+  if (!there) touch(pages, size_t{2} << 20);
+  if (!there) madvise(pages.begin, pages.bytes, MADV_WILLNEED);
+  touch(pages, size_t{64} << 10);
 }
 
 }  // namespace
 
-void warm_up(const TensorFile& file) {
-  std::vector<std::span<const std::byte>> weights;
-  size_t total = 0, there = 0;
-  for (const FileTensor& tensor : file.tensors()) {
-    if (tensor.bytes.empty()) continue;
-    weights.push_back(tensor.bytes);
-    total += tensor.bytes.size();
-    there += bytes_in_memory(pages_of(tensor.bytes));
-  }
-  if (there >= total || total - there > room() / 10 * 9) return;
-  std::sort(weights.begin(), weights.end(),
-            [](const auto& a, const auto& b) { return a.data() < b.data(); });
-  const InterruptGuard interrupt;
-  Progress progress(static_cast<int64_t>(total >> 20), "MiB loaded");
-  size_t done = 0;
-  for (std::span<const std::byte> rest : weights)
-    while (!rest.empty()) {
-      if (interrupt.interrupted()) throw Interrupted();
-      const size_t n = std::min(rest.size(), kPiece);
-      fill(pages_of(rest.first(n)));
-      rest = rest.subspan(n);
-      const size_t before = done >> 20;
-      done += n;
-      progress.advance(static_cast<int64_t>((done >> 20) - before));
+void warm_up(const Device& device) {
+  std::vector<std::span<const std::byte>> pieces;
+  size_t total = 0;
+  for (std::span<const std::byte> rest : device.mapped_weights())
+    for (; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kPiece))) {
+      pieces.push_back(rest.first(std::min(rest.size(), kPiece)));
+      total += pieces.back().size();
     }
+  if (const size_t most = room() / 10 * 9; total > most) {
+    size_t there = 0;
+    for (const std::span<const std::byte> piece : pieces) there += bytes_in_memory(pages_of(piece));
+    if (there < total && total - there > most) return;
+  }
+  const InterruptGuard interrupt;
+  LoadLine line("reading");
+  Team team(std::max(1, std::min(device.threads(), kReaders)));
+  size_t done = 0;
+  share_out(
+      team, pieces.size(), [&](size_t i, int) { fill(pages_of(pieces[i])); },
+      [&](size_t n) {
+        if (interrupt.interrupted()) throw Interrupted();
+        done = std::min(n * kPiece, total);
+        line.show(done, total);
+      });
 }
 
 }  // namespace braid

@@ -1,13 +1,12 @@
-// Brings a model's weights from the disk into memory before the first prompt waits for them.
+// Brings what a device reads from mapped files into memory before the first prompt waits for it.
 #pragma once
 
 namespace braid {
 
-class TensorFile;
+class Device;
 
-// Reads the tensors in the order of the file, with progress on a terminal. Does nothing when they
-// are in memory already, and nothing when there is no room for all of them: then each is read when
-// it is needed. Throws Interrupted after a Ctrl-C.
-void warm_up(const TensorFile& file);
+// With progress on a terminal. Does nothing when there is no room for all of it: then each part is
+// read when it is needed. Throws Interrupted after a Ctrl-C.
+void warm_up(const Device& device);
 
 }  // namespace braid

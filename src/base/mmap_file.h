@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -21,10 +22,16 @@ class MmapFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  int descriptor() const { return descriptor_; }        // open for reading
+  int64_t modified_ns() const { return modified_ns_; }  // when its contents last changed
 
  private:
+  void map();
+
   std::string path_;
   std::span<const std::byte> bytes_;
+  int descriptor_ = -1;
+  int64_t modified_ns_ = 0;
 };
 
 }  // namespace braid

@@ -1,6 +1,7 @@
 // A place that holds weights and state and runs programs: the CPU, a GPU, the scalar reference.
 #pragma once
 
+#include "device/load.h"
 #include "device/ops_table.h"
 #include "device/packed.h"
 #include "device/program.h"
@@ -10,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace braid {
 
@@ -63,9 +65,9 @@ class Device {
   virtual void copy(void* device_to, const void* device_from, size_t bytes) = 0;
   virtual void zero(void* device_to, size_t bytes) = 0;
 
-  // From now on prepare() notes shapes and reads no weight: for measuring alone.
+  // From now on load() notes sizes and reads no weight: for measuring alone.
   virtual void describe_only() {}
-  // Packing, at load. The file must stay mapped as long as the device lives.
+  // Notes a block. Its file must stay mapped as long as the device lives.
   virtual PackedVector prepare(std::span<const float> vector) = 0;
   virtual PackedMatrix prepare(const FileMatrix& matrix, MatrixUse use) = 0;
   virtual PackedGdn prepare(const GdnFileWeights& weights) = 0;
@@ -74,6 +76,16 @@ class Device {
   virtual PackedRouter prepare(const RouterFileWeights& weights) = 0;
   virtual PackedExperts prepare(const ExpertsFileWeights& weights) = 0;
   virtual PackedMtpJoint prepare(const MtpJointFileWeights& weights) = 0;
+
+  // Loads all that was prepared since the last time; no program may be made before it. Throws Error
+  // when there is not enough memory, and what the request's hooks throw.
+  virtual void load(const LoadRequest& /*request*/) {}
+  // What programs go on reading from mapped files once the weights are loaded.
+  virtual std::vector<std::span<const std::byte>> mapped_weights() const { return {}; }
+
+  // The file in the pack cache that has the weights of the last load(), or would have them; empty
+  // without a cache.
+  virtual std::string pack_cache_file() const { return {}; }
 
   // Runs the recorded steps to their end. An exception of any thread arrives here.
   virtual void run(const Program& program, const Buffer& workspace) = 0;

@@ -11,6 +11,7 @@ namespace braid {
 struct DeviceOptions {
   int threads = 0;  // 0: one per physical core that this process may use
   std::string isa;  // cpu: force an instruction set (cpu/cpu_device.h names them); empty: the best
+  std::string pack_cache{};  // cpu: a folder that keeps packed weights for the next start
 };
 
 // Opens "cpu" or "ref". Throws Error for a name or an instruction set that is not there, and

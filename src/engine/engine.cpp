@@ -70,8 +70,9 @@ class Engine::Rows {
   std::vector<Segment> segments_;
 };
 
-Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& options)
-    : options_(options), device_(device), model_(load_model(file, device)) {
+Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& options,
+               const LoadHooks& hooks)
+    : options_(options), device_(device), model_(load_model(file, device, hooks)) {
   const ModelSpec& s = spec();
   if (options_.draft && s.mtp_layers == 0) fail("the model has no MTP layer to draft with");
   if (options_.context == kTrainedContext) options_.context = s.context;

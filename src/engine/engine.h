@@ -60,8 +60,10 @@ struct DraftFeed {
 
 class Engine {
  public:
-  // File and device outlive the engine. Throws Error when the model does not fit.
-  Engine(const TensorFile& file, Device& device, const EngineOptions& options);
+  // File and device outlive the engine. Throws Error when the model does not fit, and what the
+  // hooks throw.
+  Engine(const TensorFile& file, Device& device, const EngineOptions& options,
+         const LoadHooks& hooks = {});
   ~Engine();
 
   const ModelSpec& spec() const;

@@ -26,7 +26,7 @@ class GgufFile final : public TensorFile {
   static std::unique_ptr<GgufFile> parse(const std::string& name, std::span<const std::byte> bytes);
 
   const Metadata* metadata() const override { return metadata_.get(); }
-  std::span<const MmapFile> files() const { return files_; }  // none when parsed from memory
+  std::span<const MmapFile> files() const override { return files_; }
 
  private:
   std::vector<MmapFile> files_;

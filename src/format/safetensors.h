@@ -29,7 +29,7 @@ class SafetensorsFolder final : public TensorFile {
 
   const JsonConfig* config() const override { return config_.get(); }
   const std::string& folder() const override { return folder_; }
-  std::span<const MmapFile> files() const { return files_; }  // none when parsed from memory
+  std::span<const MmapFile> files() const override { return files_; }
 
  private:
   void add_file(const std::string& path);

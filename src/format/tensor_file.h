@@ -6,6 +6,7 @@
 // long as the TensorFile.
 #pragma once
 
+#include "base/mmap_file.h"
 #include "quant/dtype.h"
 
 #include <cstddef>
@@ -56,6 +57,9 @@ class TensorFile {
   // config.json (format/json_config.h). The other one is null.
   virtual const Metadata* metadata() const { return nullptr; }
   virtual const JsonConfig* config() const { return nullptr; }
+
+  // The files that hold the tensors; none when they were parsed from memory.
+  virtual std::span<const MmapFile> files() const { return {}; }
 
   // Where the files lie that Hugging Face puts beside the weights; empty when there is no such
   // place.

@@ -2,6 +2,7 @@
 // pass.
 #pragma once
 
+#include "device/load.h"
 #include "nn/batch.h"
 #include "nn/exec.h"
 #include "state/spec.h"
@@ -42,7 +43,8 @@ class Model {
 };
 
 // Reads config and weights of any supported architecture and prepares them on the device. The file
-// must outlive the model. Throws Error naming what does not fit.
-std::unique_ptr<Model> load_model(const TensorFile& file, Device& device);
+// must outlive the model. Throws Error naming what does not fit, and what the hooks throw.
+std::unique_ptr<Model> load_model(const TensorFile& file, Device& device,
+                                  const LoadHooks& hooks = {});
 
 }  // namespace braid

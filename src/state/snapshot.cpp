@@ -1,7 +1,7 @@
 #include "state/snapshot.h"
 
 #include "base/check.h"
-#include "state/checksum.h"
+#include "base/checksum.h"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include "state/snapshot.h"
 
-#include "state/checksum.h"
+#include "base/checksum.h"
 #include "state/state_test_support.h"
 
 #include <algorithm>

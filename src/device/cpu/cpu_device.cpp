@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/team.h"
 #include "device/cpu/cpu_ops.h"
-#include "device/cpu/pack.h"
+#include "device/cpu/packed_weights.h"
 
 #include <sys/mman.h>
 
@@ -49,6 +49,7 @@ class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const DeviceOptions& options)
       : team_(options.threads),
+        pack_cache_(options.pack_cache),
         counters_(static_cast<size_t>(team_.threads()) * kOpNames.size()),
         timers_(static_cast<size_t>(team_.threads())) {
     const std::vector<std::string> isas = usable_isas();
@@ -86,17 +87,21 @@ class CpuDevice final : public Device {
     return counted(PackedVector{{&v, vector.size_bytes()}, static_cast<int64_t>(vector.size())});
   }
   PackedMatrix prepare(const FileMatrix& matrix, MatrixUse use) override {
-    const Matrix& m = matrices_.emplace_back(use == MatrixUse::kLookup ? describe(kernels_, matrix)
-                                                                       : keep(matrix));
+    Matrix& m = matrices_.emplace_back();
+    if (use == MatrixUse::kLookup)
+      m = describe(kernels_, matrix);
+    else
+      keep(m, matrix);
+    if (use != MatrixUse::kProduct) mapped_.push_back(&m);
     return counted(PackedMatrix{{&m, matrix.bytes()}, matrix.rows(), matrix.cols});
   }
   PackedGdn prepare(const GdnFileWeights& w) override {
     Gdn& g = gdns_.emplace_back();
     g.kernels = &kernels_;
-    g.qkv = keep(w.qkv);
-    g.z = keep(w.z);
-    g.b = keep(by_key_head(w.b, w.shape));
-    g.a = keep(by_key_head(w.a, w.shape));
+    keep(g.qkv, w.qkv);
+    keep(g.z, w.z);
+    keep(g.b, by_key_head(w.b, w.shape));
+    keep(g.a, by_key_head(w.a, w.shape));
     const auto channels = static_cast<size_t>(w.shape.conv_dim()),
                taps = static_cast<size_t>(w.shape.taps);
     g.conv.resize(channels * taps);
@@ -112,9 +117,9 @@ class CpuDevice final : public Device {
   PackedAttention prepare(const AttentionFileWeights& w) override {
     Attention& a = attentions_.emplace_back();
     a.kernels = &kernels_;
-    a.qg = keep(w.qg);
-    a.k = keep(w.k);
-    a.v = keep(w.v);
+    keep(a.qg, w.qg);
+    keep(a.k, w.k);
+    keep(a.v, w.v);
     a.q_norm = w.q_norm;
     a.k_norm = w.k_norm;
     for (int i = 0; i < w.shape.rope_dims / 2; ++i)
@@ -126,36 +131,67 @@ class CpuDevice final : public Device {
     return counted(PackedAttention{{&a, bytes}, w.shape});
   }
   PackedMlp prepare(const MlpFileWeights& w) override {
-    const Mlp& m = mlps_.emplace_back(keep(w));
+    Mlp& m = mlps_.emplace_back();
+    keep(m, w);
     return counted(PackedMlp{
         {&m, bytes_of(w)}, static_cast<int>(w.gate.cols), static_cast<int>(w.gate.rows())});
   }
   PackedRouter prepare(const RouterFileWeights& w) override {
     Router& r = routers_.emplace_back();
-    r.router = keep(w.router, 0, true);
+    keep(r.router, w.router, 0, true);
     r.shared_gate = w.shared_gate;
     return counted(PackedRouter{{&r, w.router.bytes() + 4 * w.shared_gate.size()}, w.shape});
   }
   PackedExperts prepare(const ExpertsFileWeights& w) override {
     Experts& e = experts_.emplace_back();
-    e.gate = keep(w.gate, w.shape.d_ff);
-    e.up = keep(w.up, w.shape.d_ff);
-    e.down = keep(w.down, w.shape.d_model);
-    e.shared = keep(w.shared);
+    keep(e.gate, w.gate, w.shape.d_ff);
+    keep(e.up, w.up, w.shape.d_ff);
+    keep(e.down, w.down, w.shape.d_model);
+    keep(e.shared, w.shared);
     const size_t routed = w.gate.bytes() + w.up.bytes() + w.down.bytes();
     return counted(PackedExperts{
         {&e, routed + bytes_of(w.shared)}, w.shape, routed / static_cast<size_t>(w.shape.experts)});
   }
   PackedMtpJoint prepare(const MtpJointFileWeights& w) override {
-    const MtpJoint& j =
-        joints_.emplace_back(MtpJoint{keep(w.w), w.embedding_norm, w.hidden_norm, w.eps});
+    MtpJoint& j = joints_.emplace_back(MtpJoint{{}, w.embedding_norm, w.hidden_norm, w.eps});
+    keep(j.w, w.w);
     return counted(
         PackedMtpJoint{{&j, w.w.bytes() + 4 * (w.embedding_norm.size() + w.hidden_norm.size())},
                        static_cast<int>(w.w.rows())});
   }
 
+  void load(const LoadRequest& request) override {
+    if (pending_.empty()) return;
+    settle_types(pending_, describing_, team_, request);
+    PackPlan plan;
+    for (const auto& [m, exact] : pending_) plan.add(*m);
+    weight_memory_ += plan.bytes();
+    pending_.clear();
+    if (!pack_cache_.empty())
+      pack_cache_file_ = PackCache::path_of(pack_cache_, request.name, plan);
+    if (describing_) return;
+    const Allocate memory = [&](size_t bytes) { return allocate(bytes, "packed weights"); };
+    const PackedWeights& weights = weights_.emplace_back(
+        pack_cache_.empty() ? PackedWeights{pack_into_memory(plan, team_, memory, request), {}}
+                            : load_through_cache(pack_cache_, plan, team_, memory, request));
+    for (const PackPlan::Part& part : plan.parts())
+      part.matrix->strips = weights.region() + part.offset;
+  }
+  std::string pack_cache_file() const override { return pack_cache_file_; }
+  std::vector<std::span<const std::byte>> mapped_weights() const override {
+    std::vector<std::span<const std::byte>> spans;
+    for (const Matrix* m : mapped_)
+      for (const RowRun& run : m->file.runs)
+        spans.emplace_back(run.data,
+                           static_cast<size_t>(run.rows) * row_bytes(m->file.dtype, m->file.cols));
+    for (const PackedWeights& weights : weights_)
+      if (weights.file) spans.push_back(weights.file->bytes());
+    return spans;
+  }
+
   void run(const Program& program, const Buffer& workspace) override {
     CHECK(workspace.size() >= program.workspace());
+    CHECK(pending_.empty());
     phases_.clear();
     for (size_t s = 0; s < program.steps().size(); ++s)
       for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
@@ -231,32 +267,22 @@ class CpuDevice final : public Device {
     Counters* counters_ = nullptr;
   };
 
-  // Packs a matrix, all threads taking strips. `exact`: its inputs must stay f32, so a quantised
-  // one is decoded.
-  Matrix keep(const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
-    Matrix m = describe(kernels_, file, group_rows);
-    if (!file) return m;
-    m.type = describing_ && file.dtype == DType::F32 ? PackedType::kF32 : packed_type(file);
-    if (exact && m.quantised()) m.type = PackedType::kF32;
-    m.strip_bytes = strip_bytes(m.type, file.cols);
-    const size_t bytes = static_cast<size_t>(m.strip_count()) * m.strip_bytes;
-    weight_memory_ += bytes;
-    if (describing_) return m;
-    const Buffer& buffer = strips_.emplace_back(allocate(bytes, "packed weights"));
-    m.strips = buffer.data();
-    const std::function<void(int, int)> pack = [&](int, int thread) {
-      const Share share{0, thread, team_.threads(), nullptr, nullptr};
-      pack_strips(m, share.begin(m.strip_count()), share.end(m.strip_count()), buffer.data());
-    };
-    team_.run(1, pack);
-    return m;
+  // Notes a matrix for load(); it stays where it is.
+  void keep(Matrix& m, const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
+    m = describe(kernels_, file, group_rows);
+    if (file) pending_.push_back({&m, exact});
   }
-  Mlp keep(const MlpFileWeights& w) { return {keep(w.gate), keep(w.up), keep(w.down)}; }
+  void keep(Mlp& m, const MlpFileWeights& w) {
+    keep(m.gate, w.gate);
+    keep(m.up, w.up);
+    keep(m.down, w.down);
+  }
   static size_t bytes_of(const MlpFileWeights& w) {
     return w.gate.bytes() + w.up.bytes() + w.down.bytes();
   }
 
   Team team_;
+  std::string pack_cache_, pack_cache_file_;
   std::vector<Counters> counters_;  // [thread][operation]
   std::vector<Timer> timers_;       // of each thread
   Kernels kernels_;
@@ -265,7 +291,9 @@ class CpuDevice final : public Device {
   std::vector<Phase> phases_;
   bool describing_ = false;
   size_t weight_memory_ = 0;
-  std::deque<Buffer> strips_;
+  std::vector<Pending> pending_;
+  std::vector<const Matrix*> mapped_;  // that are read from the file
+  std::deque<PackedWeights> weights_;
   std::deque<Vector> vectors_;
   std::deque<Matrix> matrices_;
   std::deque<Gdn> gdns_;

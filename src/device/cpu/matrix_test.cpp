@@ -143,7 +143,9 @@ TEST_P(Isa, AWeightIsTheFilesOwn) {
       const TileView v = tile_view(tile.data() + col / kSubCols * kTileBytes, 1);
       const int64_t half = col % kSubCols / 16;
       const_cast<int8_t*>(v.q)[col % kSubCols] = 1;
-      const_cast<float*>(v.scale)[0] = const_cast<float*>(v.sum)[0] = 1;
+      const_cast<float*>(v.sum)[0] = 1;
+      for (int64_t s = 0; s < Inputs::subs(t.block); ++s)
+        const_cast<float*>(tile_view(tile.data() + s * kTileBytes, 1).scale)[0] = 1;
       const_cast<int32_t*>(v.less)[0] = const_cast<int32_t*>(v.less16)[half] = -128;
       const_cast<float*>(v.sum16)[half] = 1;
       multiply(packed.m, 0, blocks, {tile.data(), nullptr, 1, t.block}, out.data(), blocks,
@@ -216,14 +218,20 @@ TEST_P(Isa, TilesDoNotShow) {
 
 TEST_P(Isa, InputsAreRoundedToTheNearestOf255) {
   const Kernels k = kernels_of(GetParam());
-  std::vector<float> x(70, 0.0f);
+  // A group of its own for each case.
+  constexpr int64_t kGroup = kScaleSubs * kSubCols, kCols = 2 * kGroup + 6;
+  std::vector<float> x(static_cast<size_t>(kCols), 0.0f);
   for (size_t i = 0; i < 32; ++i) x[i] = static_cast<float>(i) - 12.5f;
-  x[40] = 1e-38f;  // no inverse in f32
-  x[64] = -3e38f;
-  std::vector<uint8_t> tile(Inputs::quantised_bytes(70));
-  k.quantise(x.data(), 70, tile.data(), 1, 0);
-  const TileView first = tile_view(tile.data(), 1), second = tile_view(tile.data() + kTileBytes, 1),
-                 third = tile_view(tile.data() + 2 * kTileBytes, 1);
+  x[kGroup - 1] = 9.25f;    // in the last sub-block with the first one's scale
+  x[kGroup + 40] = 1e-38f;  // no inverse in f32
+  x[2 * kGroup] = -3e38f;
+  std::vector<uint8_t> tile(Inputs::quantised_bytes(kCols));
+  k.quantise(x.data(), kCols, tile.data(), 1, 0);
+  const auto view = [&](int sub) { return tile_view(tile.data() + sub * kTileBytes, 1); };
+  const TileView first = view(0), last = view(kScaleSubs - 1), second = view(kScaleSubs + 1),
+                 third = view(2 * kScaleSubs);
+  EXPECT_EQ(last.scale[0], first.scale[0]);
+  EXPECT_NEAR(static_cast<float>(last.q[31]) * last.scale[0], 9.25f, 18.5f / 254 + 1e-6f);
   int sum = 0;
   for (size_t i = 0; i < 32; ++i) {
     sum += first.q[i];

@@ -173,7 +173,8 @@ void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to) {
   for (int64_t s = begin; s < end; ++s) {
     const std::byte* rows[kStripRows];
     strip_rows(m, s, rows);
-    pack_strip(m.file.dtype, m.type, m.cols(), rows, to + static_cast<size_t>(s) * m.strip_bytes);
+    pack_strip(m.file.dtype, m.type, m.cols(), rows,
+               to + static_cast<size_t>(s - begin) * m.strip_bytes);
   }
 }
 

@@ -14,8 +14,8 @@ size_t strip_bytes(PackedType type, int64_t cols);
 // Bits of a weight of a type of the file in strips: more than in the file for those with a grid.
 double packed_bits(DType type);
 
-// Packs the strips [begin, end) of a matrix whose type is set; strip s goes to to + s *
-// strip_bytes, which is zeroed memory.
+// Packs the strips [begin, end) of a matrix whose type is set, one after the other, to zeroed
+// memory.
 void pack_strips(const Matrix& m, int64_t begin, int64_t end, std::byte* to);
 
 }  // namespace braid::cpu

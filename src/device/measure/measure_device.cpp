@@ -39,6 +39,7 @@ class MeasureDevice final : public Device {
     return counted(like_->prepare(w));
   }
 
+  void load(const LoadRequest& request) override { like_->load(request); }
   void run(const Program&, const Buffer&) override {}
   uint64_t weight_bytes_read() const override { return 0; }
 

@@ -14,37 +14,40 @@ namespace {
 
 // Quantises row y of a tile of n rows. Columns beyond the last count as zero.
 void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
-  for (int64_t at = 0; at < cols; at += kSubCols, tile += n * kTileBytes) {
-    float part[kSubCols];
-    const int64_t left = cols - at < kSubCols ? cols - at : kSubCols;
+  constexpr int kGroup = kScaleSubs * kSubCols;
+  for (int64_t from = 0; from < cols; from += kGroup) {
+    float part[kGroup];
+    const int64_t left = cols - from < kGroup ? cols - from : kGroup;
     V top = set1(0.0f);
-    for (int i = 0; i < kSubCols; i += kLanes) {
-      const V v = left - i > 0 ? load_upto(x + at + i, left - i) : set1(0.0f);
+    for (int i = 0; i < kGroup; i += kLanes) {
+      const V v = left - i > 0 ? load_upto(x + from + i, left - i) : set1(0.0f);
       store(part + i, v);
       top = max(top, max(v, sub(set1(0.0f), v)));
     }
     const float most = largest(top);
     const float scale = most / 127.0f;
-    // A sub-block of tiny numbers has no inverse in f32: they count as zeros.
+    // A group of tiny numbers has no inverse in f32: they count as zeros.
     const float inverse = most > 1e-35f ? 127.0f / most : 0.0f;
-    for (int i = 0; i < kSubCols; i += kLanes)
+    for (int i = 0; i < kGroup; i += kLanes)
       store(part + i, round(mul(load(part + i), set1(inverse))));
-    int8_t* q = reinterpret_cast<int8_t*>(tile) + 32 * y;
-    int32_t half[2] = {0, 0};
-    for (int h = 0; h < 2; ++h)
-      for (int i = 16 * h; i < 16 * h + 16; ++i) {
-        const int32_t integer = static_cast<int32_t>(part[i]);
-        q[i] = static_cast<int8_t>(integer);
-        half[h] += integer;
+    for (int64_t s = 0; s * kSubCols < left; ++s, tile += n * kTileBytes) {
+      int8_t* q = reinterpret_cast<int8_t*>(tile) + 32 * y;
+      int32_t half[2] = {0, 0};
+      for (int h = 0; h < 2; ++h)
+        for (int i = 16 * h; i < 16 * h + 16; ++i) {
+          const int32_t integer = static_cast<int32_t>(part[s * kSubCols + i]);
+          q[i] = static_cast<int8_t>(integer);
+          half[h] += integer;
+        }
+      const TileView v = tile_view(tile, n);
+      const int32_t sum = half[0] + half[1];
+      const_cast<int32_t*>(v.less)[y] = -128 * sum;
+      const_cast<float*>(v.scale)[y] = scale;
+      const_cast<float*>(v.sum)[y] = scale * static_cast<float>(sum);
+      for (int h = 0; h < 2; ++h) {
+        const_cast<int32_t*>(v.less16)[h * n + y] = -128 * half[h];
+        const_cast<float*>(v.sum16)[h * n + y] = scale * static_cast<float>(half[h]);
       }
-    const TileView v = tile_view(tile, n);
-    const int32_t sum = half[0] + half[1];
-    const_cast<int32_t*>(v.less)[y] = -128 * sum;
-    const_cast<float*>(v.scale)[y] = scale;
-    const_cast<float*>(v.sum)[y] = scale * static_cast<float>(sum);
-    for (int h = 0; h < 2; ++h) {
-      const_cast<int32_t*>(v.less16)[h * n + y] = -128 * half[h];
-      const_cast<float*>(v.sum16)[h * n + y] = scale * static_cast<float>(half[h]);
     }
   }
 }

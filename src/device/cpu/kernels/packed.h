@@ -19,7 +19,7 @@
 // or code - offset, times the scale of its 32 or 16 columns, less a minimum in some types. A scale
 // is exact in f32, and so is a weight.
 //
-// Inputs are tiles of up to kTileRows rows, quantised to int8 by 32 columns with an f32 scale, so
+// Inputs are tiles of up to kTileRows rows, quantised to int8 by 128 columns with an f32 scale, so
 // that the inner loop reads one stream at fixed distances (TileView).
 #pragma once
 
@@ -31,6 +31,7 @@ namespace braid {
 constexpr int kStripRows = 16;
 constexpr int kRecordCols = 256;
 constexpr int kSubCols = 32;
+constexpr int kScaleSubs = 4;  // sub-blocks of a row of inputs that share a scale
 constexpr int kTileRows = 12;  // 12 accumulators and 12 sums in flight of 32 vector registers
 
 // Where the scales of a record lie, all by [..][16 rows]:
@@ -136,7 +137,7 @@ constexpr PackedInfo kPackedInfo[kQuantisedTypes] = {
 //
 //   i8  q[n][32]          the integers
 //   i32 less[n]           -128 times their sum: what an offset of 128 makes of them
-//   f32 scale[n]          one of them in f32
+//   f32 scale[n]          one of them in f32; the same for kScaleSubs sub-blocks
 //   f32 sum[n]            their sum times the scale
 //   i32 less16[2][n]      as less and sum, for each half
 //   f32 sum16[2][n]

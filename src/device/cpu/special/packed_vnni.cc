@@ -76,7 +76,7 @@ template <PackedType T, int J, bool high>
 }
 // `bits` bits of each integer from bit `at` on.
 [[gnu::always_inline]] inline __m512i field(__m512i x, int at, int mask) {
-  return _mm512_and_si512(_mm512_srl_epi32(x, _mm_cvtsi32_si128(at)), _mm512_set1_epi32(mask));
+  return _mm512_and_si512(_mm512_srli_epi32(x, static_cast<unsigned>(at)), _mm512_set1_epi32(mask));
 }
 [[gnu::always_inline]] inline __m512i six(__m512i low, __m512i high) {
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 4));
@@ -97,14 +97,15 @@ template <PackedType T, int J, bool high>
   return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_slli_epi16(e, 7)), _mm512_set1_ps(128.0f));
 }
 
-// The scales of a record: scale(i) and minimum(i) of its i-th stretch of 32 or 16 columns.
+// What the scales of a record are made of: scale(i) and minimum(i) of its i-th stretch of 32 or 16
+// columns.
 template <PackedType T>
-struct RecordScales {
+struct ScaleCodes {
   static constexpr Scales kind = kInfo<T>.scales;
   const uint8_t* p;
   __m512 d, dmin;
 
-  [[gnu::always_inline]] explicit RecordScales(const uint8_t* at) : p(at) {
+  [[gnu::always_inline]] explicit ScaleCodes(const uint8_t* at) : p(at) {
     if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0 &&
                   kind != Scales::kE4M3)
       d = halves(p);
@@ -155,6 +156,25 @@ struct RecordScales {
   }
 };
 
+// The scales of a record, made at once: for one sub-block after the other the shifts and addresses
+// would cost more than the arithmetic.
+template <PackedType T>
+struct RecordScales {
+  static constexpr int kCount = kRecordCols / kInfo<T>.scale_cols;
+  alignas(64) float scale[kCount][kStripRows];
+  alignas(64) float minimum[kInfo<T>.has_minimum() ? kCount : 1][kStripRows];  // for -128 sums
+
+  [[gnu::always_inline]] void read(const uint8_t* p) {
+    const ScaleCodes<T> codes(p);
+#pragma GCC unroll 16
+    for (int i = 0; i < kCount; ++i) {
+      _mm512_store_ps(scale[i], codes.scale(i));
+      if constexpr (kInfo<T>.has_minimum())
+        _mm512_store_ps(minimum[i], _mm512_mul_ps(codes.minimum(i), _mm512_set1_ps(-1.0f / 128)));
+    }
+  }
+};
+
 // t += w times the four inputs at q in each lane. As an instruction by name: g++ 12 makes two of
 // the intrinsic, a load and a product, and copies sums about; 5% of a product of ten rows.
 struct Four {
@@ -187,26 +207,25 @@ template <PackedType T, int N, int J, bool low, bool high>
   }
 }
 
+// acc[y] += what a stretch of columns with one weight scale gives, in units of the inputs' scale.
 template <PackedType T, int N, bool low, bool high>
 [[gnu::always_inline]] inline void stretch(const uint8_t* sub, const RecordScales<T>& scales, int i,
-                                           const TileView& x, const int32_t* less, const float* sum,
-                                           __m512* acc) {
+                                           const int8_t* q, const int32_t* less, __m512* acc) {
   __m512i t[N];
 #pragma GCC unroll 16
   for (int y = 0; y < N; ++y) t[y] = start<T>(less + y);
-  multiply<T, N, 0, low, high>(sub, x.q, t);
-  multiply<T, N, 1, low, high>(sub, x.q, t);
-  multiply<T, N, 2, low, high>(sub, x.q, t);
-  multiply<T, N, 3, low, high>(sub, x.q, t);
-  const __m512 scale = scales.scale(i);
+  multiply<T, N, 0, low, high>(sub, q, t);
+  multiply<T, N, 1, low, high>(sub, q, t);
+  multiply<T, N, 2, low, high>(sub, q, t);
+  multiply<T, N, 3, low, high>(sub, q, t);
+  const __m512 scale = _mm512_load_ps(scales.scale[i]);
 #pragma GCC unroll 16
-  for (int y = 0; y < N; ++y)
-    acc[y] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(t[y]),
-                             _mm512_mul_ps(scale, _mm512_set1_ps(x.scale[y])), acc[y]);
+  for (int y = 0; y < N; ++y) acc[y] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(t[y]), scale, acc[y]);
   if constexpr (kInfo<T>.has_minimum()) {
-    const __m512 minimum = scales.minimum(i);
+    const __m512 minimum = _mm512_load_ps(scales.minimum[i]);
 #pragma GCC unroll 16
-    for (int y = 0; y < N; ++y) acc[y] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(sum[y]), acc[y]);
+    for (int y = 0; y < N; ++y)
+      acc[y] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_set1_epi32(less[y])), minimum, acc[y]);
   }
 }
 
@@ -215,59 +234,70 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   constexpr PackedInfo info = kInfo<T>;
   constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
   const auto* x = static_cast<const uint8_t*>(tile);
-  __m512 acc[N];
+  // The sums wait in memory while registers hold those of a group of sub-blocks.
+  alignas(64) float sums[N][kStripRows] = {};
+  RecordScales<T> scales;
+  for (; groups > 0; strip += info.record_bytes()) {
+    scales.read(strip + info.code_bytes());
+    const uint8_t *sub = strip, *ahead = strip + kAhead;
+    for (int s = 0; s < 8 && groups > 0; groups -= kScaleSubs) {
+      const int end = s + static_cast<int>(groups < kScaleSubs ? groups : kScaleSubs);
+      const float* units = tile_view(x, N).scale;
+      __m512 acc[N];
 #pragma GCC unroll 16
-  for (int y = 0; y < N; ++y) acc[y] = _mm512_setzero_ps();
-  for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
-    const RecordScales<T> scales(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kAhead;
-    const int subs = groups < 8 ? static_cast<int>(groups) : 8;
-    for (int s = 0; s < subs; ++s, x += N * kTileBytes, ahead += 64 * share) {
-      for (int i = 0; i < share; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i),
-                     N == 1 ? _MM_HINT_NTA : _MM_HINT_T0);
-      const uint8_t* sub = strip + s * 64 * info.bits;
-      const TileView view = tile_view(x, N);
-      if constexpr (info.scale_cols == 32) {
-        stretch<T, N, true, true>(sub, scales, s, view, view.less, view.sum, acc);
-      } else {
-        stretch<T, N, true, false>(sub, scales, 2 * s, view, view.less16, view.sum16, acc);
-        stretch<T, N, false, true>(sub, scales, 2 * s + 1, view, view.less16 + N, view.sum16 + N,
-                                   acc);
+      for (int y = 0; y < N; ++y) acc[y] = _mm512_setzero_ps();
+      for (; s < end; ++s, x += N * kTileBytes, sub += 64 * info.bits, ahead += 64 * share) {
+        for (int i = 0; i < share; ++i)
+          _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i),
+                       N == 1 ? _MM_HINT_NTA : _MM_HINT_T0);
+        const TileView view = tile_view(x, N);
+        if constexpr (info.scale_cols == 32) {
+          stretch<T, N, true, true>(sub, scales, s, view.q, view.less, acc);
+        } else {
+          stretch<T, N, true, false>(sub, scales, 2 * s, view.q, view.less16, acc);
+          stretch<T, N, false, true>(sub, scales, 2 * s + 1, view.q, view.less16 + N, acc);
+        }
       }
+#pragma GCC unroll 16
+      for (int y = 0; y < N; ++y)
+        _mm512_store_ps(sums[y],
+                        _mm512_fmadd_ps(acc[y], _mm512_set1_ps(units[y]), _mm512_load_ps(sums[y])));
     }
   }
 #pragma GCC unroll 16
-  for (int y = 0; y < N; ++y) _mm512_storeu_ps(out + y * stride, acc[y]);
+  for (int y = 0; y < N; ++y) _mm512_storeu_ps(out + y * stride, _mm512_load_ps(sums[y]));
 }
 
 // As in kernels/packed.cc; the halves of a sub-block are a register each.
 void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
-  for (int64_t at = 0; at < cols; at += kSubCols, tile += n * kTileBytes) {
-    const int64_t left = cols - at;
-    const auto lanes = [](int64_t count) {
-      return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
-    };
-    const __m512 v[2] = {_mm512_maskz_loadu_ps(lanes(left), x + at),
-                         _mm512_maskz_loadu_ps(lanes(left - 16), x + at + 16)};
-    const float most =
-        _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(v[0]), _mm512_abs_ps(v[1])));
-    const float scale = most / 127.0f;
-    const __m512 inverse = _mm512_set1_ps(most > 1e-35f ? 127.0f / most : 0.0f);
-    const TileView to = tile_view(tile, n);
-    int32_t sum = 0;
-    for (int h = 0; h < 2; ++h) {
-      const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v[h], inverse));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(const_cast<int8_t*>(to.q) + 32 * y + 16 * h),
-                       _mm512_cvtepi32_epi8(q));
-      const int32_t half = _mm512_reduce_add_epi32(q);
-      const_cast<int32_t*>(to.less16)[h * n + y] = -128 * half;
-      const_cast<float*>(to.sum16)[h * n + y] = scale * static_cast<float>(half);
-      sum += half;
+  const auto lanes = [](int64_t count) {
+    return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
+  };
+  for (int64_t from = 0; from < cols; from += kScaleSubs * kSubCols) {
+    const int64_t left = cols - from;
+    __m512 v[2 * kScaleSubs], most = _mm512_setzero_ps();
+    for (int i = 0; i < 2 * kScaleSubs; ++i) {
+      v[i] = _mm512_maskz_loadu_ps(lanes(left - 16 * i), x + from + 16 * i);
+      most = _mm512_max_ps(most, _mm512_abs_ps(v[i]));
     }
-    const_cast<int32_t*>(to.less)[y] = -128 * sum;
-    const_cast<float*>(to.scale)[y] = scale;
-    const_cast<float*>(to.sum)[y] = scale * static_cast<float>(sum);
+    const float top = _mm512_reduce_max_ps(most), scale = top / 127.0f;
+    const __m512 inverse = _mm512_set1_ps(top > 1e-35f ? 127.0f / top : 0.0f);
+    for (int s = 0; s < kScaleSubs && kSubCols * s < left; ++s, tile += n * kTileBytes) {
+      const TileView to = tile_view(tile, n);
+      int32_t sum = 0;
+      for (int h = 0; h < 2; ++h) {
+        const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * s + h], inverse));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(const_cast<int8_t*>(to.q) + 32 * y + 16 * h),
+                         _mm512_cvtepi32_epi8(q));
+        const int32_t half = _mm512_reduce_add_epi32(q);
+        const_cast<int32_t*>(to.less16)[h * n + y] = -128 * half;
+        const_cast<float*>(to.sum16)[h * n + y] = scale * static_cast<float>(half);
+        sum += half;
+      }
+      const_cast<int32_t*>(to.less)[y] = -128 * sum;
+      const_cast<float*>(to.scale)[y] = scale;
+      const_cast<float*>(to.sum)[y] = scale * static_cast<float>(sum);
+    }
   }
 }
 
