@@ -164,7 +164,7 @@ class CpuDevice final : public Device {
     if (pending_.empty()) return;
     settle_types(pending_, describing_, team_, request);
     PackPlan plan;
-    for (const auto& [m, exact] : pending_) plan.add(*m);
+    for (const Pending& pending : pending_) plan.add(*pending.matrix);
     weight_memory_ += plan.bytes();
     pending_.clear();
     if (!pack_cache_.empty())
@@ -292,7 +292,7 @@ class CpuDevice final : public Device {
   bool describing_ = false;
   size_t weight_memory_ = 0;
   std::vector<Pending> pending_;
-  std::vector<const Matrix*> mapped_;  // that are read from the file
+  std::vector<const Matrix*> mapped_;  // of which rows are looked up in the file
   std::deque<PackedWeights> weights_;
   std::deque<Vector> vectors_;
   std::deque<Matrix> matrices_;

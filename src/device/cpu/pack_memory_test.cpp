@@ -56,6 +56,13 @@ class PackMemory : public testing::Test {
 
 TEST_F(PackMemory, AColdFileIsGivenBackWhileItIsPacked) {
   if (resident() > kBytes / 2) GTEST_SKIP() << "the file system keeps files in memory";
+  {
+    const FilePages pages(files_);
+    const std::byte middle =
+        *const_cast<const volatile std::byte*>(files_[0].bytes().data() + kBytes / 2);
+    EXPECT_EQ(middle, std::byte{0});
+    if (resident() > size_t{1} << 20) GTEST_SKIP() << "the system reads ahead all the same";
+  }
   for (const std::string& cache : {std::string(), folder_ / "cache"}) {
     const size_t most = load(cache);
     RecordProperty("most_resident", std::to_string(most));
@@ -71,9 +78,9 @@ TEST_F(PackMemory, AWarmFileStaysWarm) {
   size_t sum = 0;
   for (size_t at = 0; at < kBytes; at += 4096) sum += static_cast<size_t>(bytes[at]);
   EXPECT_EQ(sum, 0u);
-  ASSERT_EQ(resident(), kBytes);
+  ASSERT_GT(resident(), kBytes / 10 * 9);  // others may want memory
   load();
-  EXPECT_EQ(resident(), kBytes);
+  EXPECT_GT(resident(), kBytes / 10 * 9);
 }
 
 }  // namespace
