@@ -8,6 +8,7 @@
 #include "device/device.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -21,14 +22,18 @@
 namespace braid {
 namespace {
 
+constexpr size_t kLargePage = 2 << 20;
+
 class Bench {
  public:
   Bench(const std::string& isa, const GdnShape& shape, int rows, int slots)
       : shape_(shape), slots_(slots), device_(cpu::open_cpu({1, isa})) {
     layout_ = {shape.key_heads, shape.value_heads, shape.key_dim, shape.value_dim,
                shape.conv_dim()};
-    pool_memory_.reset(
-        static_cast<float*>(std::aligned_alloc(4096, (pool_bytes() + 4095) / 4096 * 4096)));
+    // In large pages, as the device takes them.
+    const size_t bytes = (pool_bytes() + kLargePage - 1) / kLargePage * kLargePage;
+    pool_memory_.reset(static_cast<float*>(std::aligned_alloc(kLargePage, bytes)));
+    madvise(pool_memory_.get(), bytes, MADV_HUGEPAGE);
     fill(pool_memory_.get(), pool_bytes() / sizeof(float), 0.05f);
     pool_ = {layout_, pool_memory_.get()};
     make_weights();
