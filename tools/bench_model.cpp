@@ -34,12 +34,18 @@ std::string main_type(const TensorFile& file) {
   return most == bytes.end() ? "" : std::string(info(most->first).name);
 }
 
-// S alone: what else a slot holds is small, or read only in part.
+// What a decoded token touches of a sequence's recurrent state: S, which every 16th token writes;
+// of the keys and updates since its block's start half a block on average; the inputs of the
+// convolution.
 size_t state_bytes_of(const StateSpec& spec) {
   size_t floats = 0;
   for (const LayerState& layer : spec.layers)
-    if (const auto* recurrent = std::get_if<RecurrentLayout>(&layer))
-      floats += recurrent->state_floats() / 2;
+    if (const auto* recurrent = std::get_if<RecurrentLayout>(&layer)) {
+      const size_t state = recurrent->state_floats() / 2, blocks = kRing / kBlock;
+      floats += state + state / kBlock;
+      floats += (recurrent->key_floats() + recurrent->update_floats()) / blocks / 2;
+      floats += static_cast<size_t>(kConvHistory * recurrent->conv_dim);
+    }
   return floats * sizeof(float);
 }
 

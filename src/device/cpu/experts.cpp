@@ -175,12 +175,14 @@ class Mixture {
     for (int t = 0; t < to.tiling().tiles(); ++t) {
       const Inputs tile = to.tile(t);
       for (int y = 0; y < tile.rows; ++y) {
-        const Inputs from = ws_.x.single(row(to.tiling().first(t) + y), share_);
+        const int i = to.tiling().first(t) + y;
+        const Inputs from = ws_.x.single(row(i), share_);
+        if (i + 1 < count) ws_.x.single(row(i + 1), share_).ask();
         if (to.quantised)
           k_.copy_quantised(from.quantised, 1, 0, Inputs::subs(to.cols), tile.quantised, tile.rows,
                             y);
         if (to.plain)
-          for (int64_t i = 0; i < to.cols; ++i) tile.plain[i * tile.rows + y] = from.plain[i];
+          for (int64_t c = 0; c < to.cols; ++c) tile.plain[c * tile.rows + y] = from.plain[c];
       }
     }
     return to;

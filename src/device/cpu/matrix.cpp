@@ -85,6 +85,15 @@ Matrix describe(const Kernels& kernels, const FileMatrix& file, int64_t group_ro
   return m;
 }
 
+void Inputs::ask() const {
+  const auto ask = [](const void* data, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(data) + i);
+  };
+  const auto n = static_cast<size_t>(rows);
+  if (quantised) ask(quantised, n * quantised_bytes(cols));
+  if (plain) ask(plain, n * static_cast<size_t>(cols) * sizeof(float));
+}
+
 void Inputs::put(const Kernels& k, int row, const float* x) const {
   const int t = tiling().tile_of(row), y = row - tiling().first(t);
   const Inputs to = tile(t);

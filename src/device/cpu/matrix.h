@@ -83,6 +83,8 @@ struct Inputs {
   Inputs tile(int t) const {
     return from(static_cast<size_t>(tiling().first(t)), tiling().size(t));
   }
+  // Asks memory for all rows, which are read soon and not in the order in which they lie.
+  void ask() const;
   // Writes row `row`. Rows of a tile may be written by different threads.
   void put(const Kernels& k, int row, const float* x) const;
 };

@@ -18,6 +18,7 @@ void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
   for (int64_t from = 0; from < cols; from += kGroup) {
     float part[kGroup];
     const int64_t left = cols - from < kGroup ? cols - from : kGroup;
+    for (int i = 0; i < kGroup; i += 16) __builtin_prefetch(x + from + kInputsAhead + i);
     V top = set1(0.0f);
     for (int i = 0; i < kGroup; i += kLanes) {
       const V v = left - i > 0 ? load_upto(x + from + i, left - i) : set1(0.0f);
@@ -100,7 +101,7 @@ void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* ou
         for (V& a : row) a = set1(0.0f);
       const int n = cols - at < kChain ? static_cast<int>(cols - at) : kChain;
       for (int k = 0; k < n; ++k, w += kSize * kStripRows, x += N) {
-        __builtin_prefetch(w + 4096);
+        __builtin_prefetch(w + kWeightsAhead);
         for (int p = 0; p < kParts; ++p) {
           const V v = weights<T>(w, p * kLanes);
           for (int y = 0; y < kRows; ++y)

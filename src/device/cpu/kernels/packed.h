@@ -143,6 +143,14 @@ constexpr PackedInfo kPackedInfo[kQuantisedTypes] = {
 //   f32 sum16[2][n]
 constexpr int kTileBytes = 32 + 4 + 4 + 4 + 8 + 8;  // of a row and a sub-block
 
+// Bytes of weights ahead of those at work that are asked for: without it the hardware's prefetchers
+// fall behind, and memory gives half of what it has.
+constexpr int kWeightsAhead = 7 << 10;
+
+// Floats ahead of those that are quantised which are asked for: rows come one after the other, and
+// without it a core waits for each of their lines.
+constexpr int kInputsAhead = 1024;
+
 struct TileView {
   const int8_t* q;
   const int32_t* less;

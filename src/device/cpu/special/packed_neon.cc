@@ -5,10 +5,6 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// Bytes ahead of those at work that are asked for. As on AVX-512: no machine to measure it was
-// there.
-constexpr int kAhead = 7 << 10;
-
 // An operand G = 0..7 of a quad: the codes of group G; in pairs those of the groups G and G + 1 of
 // rows 0 and 1 (G even), or of rows 2 and 3 of the groups G - 1 and G (G odd).
 template <PackedType T, int G, bool pairs>
@@ -132,7 +128,7 @@ template <PackedType T, int N>
     for (float32x4_t& a : row) a = vdupq_n_f32(0.0f);
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const RecordScales<T> scales(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kAhead;
+    const uint8_t* ahead = strip + kWeightsAhead;
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
     for (int s = 0; s < subs; ++s, x += n * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i) __builtin_prefetch(ahead + 64 * i);

@@ -9,10 +9,6 @@
 namespace braid::BRAID_ISA {
 namespace {
 
-// Bytes ahead of those at work that are asked for: without it the hardware's prefetchers fall
-// behind, and memory gives half of what it has. The weights of one row are used once.
-constexpr int kAhead = 7 << 10;
-
 template <PackedType T>
 constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
 
@@ -239,7 +235,7 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   RecordScales<T> scales;
   for (; groups > 0; strip += info.record_bytes()) {
     scales.read(strip + info.code_bytes());
-    const uint8_t *sub = strip, *ahead = strip + kAhead;
+    const uint8_t *sub = strip, *ahead = strip + kWeightsAhead;
     for (int s = 0; s < 8 && groups > 0; groups -= kScaleSubs) {
       const int end = s + static_cast<int>(groups < kScaleSubs ? groups : kScaleSubs);
       const float* units = tile_view(x, N).scale;
@@ -247,6 +243,7 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
 #pragma GCC unroll 16
       for (int y = 0; y < N; ++y) acc[y] = _mm512_setzero_ps();
       for (; s < end; ++s, x += N * kTileBytes, sub += 64 * info.bits, ahead += 64 * share) {
+        // The weights of one row are used once.
         for (int i = 0; i < share; ++i)
           _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i),
                        N == 1 ? _MM_HINT_NTA : _MM_HINT_T0);
@@ -275,6 +272,8 @@ void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
   };
   for (int64_t from = 0; from < cols; from += kScaleSubs * kSubCols) {
     const int64_t left = cols - from;
+    for (int i = 0; i < kScaleSubs * kSubCols; i += 16)
+      __builtin_prefetch(x + from + kInputsAhead + i);
     __m512 v[2 * kScaleSubs], most = _mm512_setzero_ps();
     for (int i = 0; i < 2 * kScaleSubs; ++i) {
       v[i] = _mm512_maskz_loadu_ps(lanes(left - 16 * i), x + from + 16 * i);
