@@ -154,7 +154,7 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
         "{:>8.2f} |\n",
         c.prompt, c.generate, c.sequences, c.tokens(), t_pp, s_pp, t_tg, s_tg, t, s);
   const StepCost& g = r.generate;
-  const int threads = model.engine().device().threads();
+  const Device& device = model.engine().device();
   nlohmann::ordered_json line = {
       {"n_kv_max", model.engine().options().context * model.engine().options().sequences},
       {"n_batch", model.engine().options().ubatch},
@@ -162,8 +162,8 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
       {"flash_attn", 1},
       {"is_pp_shared", c.shared ? 1 : 0},
       {"n_gpu_layers", 0},
-      {"n_threads", threads},
-      {"n_threads_batch", threads},
+      {"n_threads", device.threads(1)},
+      {"n_threads_batch", device.threads(2)},
       {"pp", c.prompt},
       {"tg", c.generate},
       {"pl", c.sequences},

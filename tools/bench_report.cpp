@@ -36,6 +36,7 @@ Json bytes_json(const BenchResult& r) {
 Json time_json(const BenchResult& r, uint64_t Counters::*time) {
   const uint64_t n = std::max<uint64_t>(1, r.seconds.size()) * static_cast<uint64_t>(r.threads);
   Json parts;
+  if (r.mixed_threads) return parts;  // no mean to speak of
   for (size_t op = 0; op < kOpNames.size(); ++op)
     if (r.cost.counted[op].busy_ns > 0) parts[kOpNames[op]] = r.cost.counted[op].*time / n;
   return parts;

@@ -318,7 +318,7 @@ TEST_F(Doctor, ThePackCache) {
   r.packed->free = r.packed->bytes - 1;
   EXPECT_EQ(warnings_of(r).size(), warnings + 1);
 
-  const auto device = open_device("cpu", {1, "", folder});
+  const auto device = open_device("cpu", {.threads = 1, .isa = "", .pack_cache = folder});
   const Engine engine(*file, *device, {.context = 64});
   EXPECT_EQ(device->pack_cache_file(), r.packed->file);
   r.packed = packed_need_of(*file, folder);
