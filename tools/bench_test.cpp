@@ -116,6 +116,7 @@ TEST(Bench, JsonHasThePeersKeysAndOurs) {
                           "peak_share",
                           "tokens_per_called_expert",
                           "bytes_read",
+                          "barriers_per_step",
                           "busy_ns",
                           "waiting_ns"})
     EXPECT_TRUE(rows[0].contains(key)) << key;
@@ -151,6 +152,7 @@ TEST(Bench, JsonHasThePeersKeysAndOurs) {
     EXPECT_LT(waiting, 0.1 * busy);
     EXPECT_GT(row["busy_ns"]["experts"], 0);
   }
+  EXPECT_GE(rows[1]["barriers_per_step"], 8) << "an operation takes one at least";
   // A decoded token calls each of its experts alone; 24 tokens share some.
   EXPECT_EQ(rows[1]["tokens_per_called_expert"], 1.0);
   EXPECT_GT(rows[0]["tokens_per_called_expert"], 1.0);

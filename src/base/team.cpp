@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -134,6 +135,12 @@ void Team::barrier() {
   } else {
     wait_for_change(barrier_phase_, phase);
   }
+#if defined(BRAID_BARRIER_DELAY_NS)
+  // What a barrier costs on a machine with many cores, emulated: never in a build for use.
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(BRAID_BARRIER_DELAY_NS);
+  while (std::chrono::steady_clock::now() < end) relax();
+#endif
 }
 
 }  // namespace braid
