@@ -2,8 +2,8 @@
 // what the demo model foretells over a text of its own world, token by token.
 //
 // The demo has bf16 weights, which meet f32 inputs everywhere. Quantised twins of it meet inputs
-// that are rounded to int8: then the sets must agree with each other, and `ref`, which rounds no
-// inputs, may be as far away as that rounding takes it.
+// that are rounded to int8, which `ref` does not do, and where a rounding falls the other way two
+// sets differ as much as each does from `ref`.
 #include "base/check.h"
 #include "device/cpu/cpu_device.h"
 #include "engine/engine.h"
@@ -112,15 +112,15 @@ void compare(const TensorFile& file, const char* name, Bounds bounds) {
   }
 }
 
-TEST(Divergence, Demo) { compare(*demo(), "BF16", {1e-4, 1e-4}); }
-TEST(Divergence, Quantised8) { compare(*quantised(DType::Q8_0), "Q8_0", {1e-3, 1e-4}); }
-TEST(Divergence, Quantised4) { compare(*quantised(DType::Q4_K), "Q4_K", {1e-3, 1e-4}); }
+TEST(Divergence, Demo) { compare(*demo(), "BF16", {1e-8, 1e-8}); }
+TEST(Divergence, Quantised8) { compare(*quantised(DType::Q8_0), "Q8_0", {1e-4, 1e-4}); }
+TEST(Divergence, Quantised4) { compare(*quantised(DType::Q4_K), "Q4_K", {1e-4, 1e-4}); }
 
 // What is measured tells models apart that differ as little as quantised ones do.
 TEST(Divergence, TellsAQuantisedModelFromItsOriginal) {
   const Foretold original = foretold(*demo(), "cpu", "", 1024);
   EXPECT_GT(divergence(original, foretold(*quantised(DType::Q8_0), "cpu", "", 1024)).mean, 1e-5);
-  EXPECT_GT(divergence(original, foretold(*quantised(DType::Q4_K), "cpu", "", 1024)).mean, 1e-3);
+  EXPECT_GT(divergence(original, foretold(*quantised(DType::Q4_K), "cpu", "", 1024)).mean, 1e-4);
 }
 
 }  // namespace
