@@ -16,6 +16,7 @@ static_assert(kBlock == kDeltaBlock);
 struct Piece {
   RecurrentSlot slot;
   Segment segment;
+  int index;  // of the segment
   int64_t position;
   int count;
   int first() const { return static_cast<int>(position % kBlock); }  // place in the block
@@ -54,18 +55,23 @@ class Group {
       const int64_t end = int64_t{segment.position} + segment.rows;
       for (int64_t position = segment.position; position < end;) {
         const int64_t count = std::min(kBlock - position % kBlock, end - position);
-        piece({slot, segment, position, static_cast<int>(count)});
+        piece({slot, segment, i, position, static_cast<int>(count)});
         position += count;
       }
     }
   }
 
  private:
-  // The state that is swept after the i-th value head of the piece, where it is one of the same
-  // slot.
+  // The state that is swept after the i-th value head of the piece: of this key head, of the next
+  // sequence, or of the next key head, which is mostly this thread's too.
   const float* next_state(const Piece& p, int i) const {
-    const int next = i + 1 < s_.ratio() ? i + 1 : i;
-    return p.slot.state(s_.value_head(key_head_, next), p.block());
+    if (i + 1 < s_.ratio()) return p.slot.state(s_.value_head(key_head_, i + 1), p.block());
+    if (p.position + p.count < int64_t{p.segment.position} + p.segment.rows)
+      return p.slot.state(s_.value_head(key_head_, i), p.block());
+    const bool last = p.index + 1 == args_.batch.counts->segments;
+    const Segment& next = args_.batch.segments[last ? 0 : p.index + 1];
+    const int key_head = last ? std::min(key_head_ + 1, s_.key_heads - 1) : key_head_;
+    return args_.state.slot(next.slot).state(s_.value_head(key_head, 0), next.position / kBlock);
   }
 
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
