@@ -7,6 +7,7 @@
 #include "tools/machine_speed.h"
 #include "tools/number_lists.h"
 #include "tools/progress.h"
+#include "tools/step_json.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -154,7 +155,7 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
         "{:>8.2f} |\n",
         c.prompt, c.generate, c.sequences, c.tokens(), t_pp, s_pp, t_tg, s_tg, t, s);
   const StepCost& g = r.generate;
-  const int threads = model.engine().device().threads();
+  const Device& device = model.engine().device();
   nlohmann::ordered_json line = {
       {"n_kv_max", model.engine().options().context * model.engine().options().sequences},
       {"n_batch", model.engine().options().ubatch},
@@ -162,8 +163,8 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
       {"flash_attn", 1},
       {"is_pp_shared", c.shared ? 1 : 0},
       {"n_gpu_layers", 0},
-      {"n_threads", threads},
-      {"n_threads_batch", threads},
+      {"n_threads", device.threads(1)},
+      {"n_threads_batch", device.threads(2)},
       {"pp", c.prompt},
       {"tg", c.generate},
       {"pl", c.sequences},
@@ -188,6 +189,13 @@ std::string row(const BatchedResult& r, const std::string& format, BenchModel& m
   const Counters counted = g.counted_in_all();
   add("tokens_per_called_expert_tg", counted.experts_called > 0,
       static_cast<double>(counted.expert_calls) / static_cast<double>(counted.experts_called));
+  const auto part_times = [&](const char* phase, const StepCost& cost, int threads) {
+    line[fmt::format("bytes_read_{}", phase)] = bytes_json(cost, 1);
+    line[fmt::format("busy_ns_{}", phase)] = time_json(cost, &Counters::busy_ns, 1, threads);
+    line[fmt::format("waiting_ns_{}", phase)] = time_json(cost, &Counters::waiting_ns, 1, threads);
+  };
+  part_times("pp", r.prompt, device.threads(2));
+  part_times("tg", r.generate, device.threads(c.sequences));
   return line.dump() + "\n";
 }
 

@@ -94,6 +94,7 @@ StepCost& StepCost::operator+=(const StepCost& other) {
   for (size_t op = 0; op < counted.size(); ++op) counted[op] += other.counted[op];
   state_bytes += other.state_bytes;
   kv_bytes += other.kv_bytes;
+  barriers += other.barriers;
   return *this;
 }
 
@@ -101,9 +102,11 @@ void StepMeter::step(std::span<const Feed> feeds, StepCost& cost) {
   if (interrupt_ != nullptr && interrupt_->interrupted()) throw Interrupted();
   Engine& engine = model_.engine();
   const auto before = counters_of(engine.device());
+  const uint64_t barriers = engine.device().barriers();
   const auto start = Clock::now();
   engine.step(feeds);
   cost.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+  cost.barriers += engine.device().barriers() - barriers;
   const auto after = counters_of(engine.device());
   for (size_t op = 0; op < after.size(); ++op) cost.counted[op] += after[op].since(before[op]);
   int64_t rows = 0;

@@ -65,6 +65,7 @@ struct StepCost {
   double matmul_ops = 0;                            // 2 x active weights x rows
   std::array<Counters, kOpNames.size()> counted{};  // by the device, of all its threads
   uint64_t state_bytes = 0, kv_bytes = 0;
+  uint64_t barriers = 0;
 
   uint64_t bytes() const;
   Counters counted_in_all() const;

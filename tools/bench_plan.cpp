@@ -38,14 +38,6 @@ std::vector<NumberPair> threads_of(const BenchOptions& o) {
   return or_default(threads, NumberPair{0, 0});
 }
 
-void check_threads(const BenchCase& c) {
-  if (c.test.kind == BenchKind::kPromptGenerate && c.threads_generate != c.threads_batch)
-    fail(
-        "-tgb {},{}: a test that reads a prompt and generates (-pg) runs on one number of threads: "
-        "leave -pg out, or give the same twice",
-        c.threads_generate, c.threads_batch);
-}
-
 }  // namespace
 
 std::string BenchTest::label() const {
@@ -61,8 +53,8 @@ std::string BenchTest::label() const {
 
 bool BenchCase::same_engine(const BenchCase& other) const {
   return model == other.model && ubatch == other.ubatch && batch == other.batch &&
-         threads() == other.threads() && key_type == other.key_type &&
-         value_type == other.value_type;
+         threads_generate == other.threads_generate && threads_batch == other.threads_batch &&
+         key_type == other.key_type && value_type == other.value_type;
 }
 
 std::vector<BenchCase> bench_plan(const BenchOptions& o) {
@@ -78,7 +70,6 @@ std::vector<BenchCase> bench_plan(const BenchOptions& o) {
                 plan.push_back({model, batch, ubatch, static_cast<int>(threads.first),
                                 static_cast<int>(threads.second), cache_type(k), cache_type(v),
                                 test, test.tokens()});
-                check_threads(plan.back());
               }
   for (BenchCase& a : plan)
     for (const BenchCase& b : plan)

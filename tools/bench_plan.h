@@ -45,8 +45,6 @@ struct BenchCase {
   BenchTest test;
   int64_t context = 1;  // the most that a case of the same engine needs
 
-  // Of the engine that runs it: the filling of a context is not timed.
-  int threads() const { return test.kind == BenchKind::kPrompt ? threads_batch : threads_generate; }
   bool same_engine(const BenchCase& other) const;
 };
 

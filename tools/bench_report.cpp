@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "tools/doctor.h"
 #include "tools/number_statistics.h"
+#include "tools/step_json.h"
 #include "tools/units.h"
 #include "tools/version.h"
 
@@ -19,29 +20,12 @@ std::string dumped(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-// What one repetition read, by part.
-Json bytes_json(const BenchResult& r) {
-  const StepCost& c = r.cost;
-  const uint64_t n = std::max<uint64_t>(1, r.seconds.size());
-  Json parts;
-  for (size_t op = 0; op < kOpNames.size(); ++op)
-    if (c.counted[op].weight_bytes > 0) parts[kOpNames[op]] = c.counted[op].weight_bytes / n;
-  if (c.state_bytes > 0) parts["state"] = c.state_bytes / n;
-  if (c.kv_bytes > 0) parts["kv"] = c.kv_bytes / n;
-  parts["total"] = c.bytes() / n;
-  return parts;
-}
-
-// A time of one repetition by part: a thread's mean.
-Json time_json(const BenchResult& r, uint64_t Counters::*time) {
-  const uint64_t n = std::max<uint64_t>(1, r.seconds.size()) * static_cast<uint64_t>(r.threads);
-  Json parts;
-  for (size_t op = 0; op < kOpNames.size(); ++op)
-    if (r.cost.counted[op].busy_ns > 0) parts[kOpNames[op]] = r.cost.counted[op].*time / n;
-  return parts;
-}
-
 Json or_null(bool there, double value) { return there ? Json(value) : Json(nullptr); }
+
+// Nothing where prompts and generated tokens had different numbers of threads.
+Json times_of(const BenchResult& r, uint64_t Counters::*time) {
+  return r.mixed_threads ? Json() : time_json(r.cost, time, r.seconds.size(), r.threads);
+}
 
 double read_share(const BenchResult& r) {
   return static_cast<double>(r.cost.bytes()) / r.cost.seconds / r.machine.read_bytes;
@@ -300,9 +284,11 @@ Json bench_json(const BenchResult& r) {
       {"peak_share", or_null(peak, peak_share(r))},
       {"tokens_per_called_expert",
        or_null(r.cost.counted_in_all().experts_called > 0, tokens_per_expert(r))},
-      {"bytes_read", bytes_json(r)},
-      {"busy_ns", time_json(r, &Counters::busy_ns)},
-      {"waiting_ns", time_json(r, &Counters::waiting_ns)},
+      {"barriers_per_step", or_null(r.cost.barriers > 0, static_cast<double>(r.cost.barriers) /
+                                                             static_cast<double>(r.cost.steps))},
+      {"bytes_read", bytes_json(r.cost, r.seconds.size())},
+      {"busy_ns", times_of(r, &Counters::busy_ns)},
+      {"waiting_ns", times_of(r, &Counters::waiting_ns)},
       {"samples_ns", nanoseconds},
       {"samples_ts", rates},
   };

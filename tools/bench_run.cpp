@@ -1,6 +1,6 @@
 #include "tools/bench_run.h"
 
-#include "base/team.h"
+#include "base/topology.h"
 #include "tools/doctor.h"
 
 #include <fmt/chrono.h>
@@ -32,10 +32,15 @@ void BenchRunner::open(const BenchCase& bench) {
   model_.reset();  // before the next one takes its memory
   opened_.reset();
   DeviceChoice device = options_.device;
-  device.options.threads = bench.threads() > 0 ? bench.threads() : Team::usable_cores();
-  if (!options_.no_probe && !speeds_.contains(device.options.threads))
-    speeds_[device.options.threads] = measure_speed(device.options.threads, device.options.isa,
-                                                    bandwidth_bytes(read_machine("")));
+  const auto or_usual = [](int threads) {
+    return threads > 0 ? threads : this_topology().default_threads();
+  };
+  device.options.threads = or_usual(bench.threads_generate);
+  device.options.threads_batch = or_usual(bench.threads_batch);
+  for (const int threads : {device.options.threads, device.options.threads_batch})
+    if (!options_.no_probe && !speeds_.contains(threads))
+      speeds_[threads] =
+          measure_speed(threads, device.options.isa, bandwidth_bytes(read_machine("")));
   EngineOptions engine{.context = bench.context,
                        .spare_slots = 1,
                        .ubatch = std::min({bench.ubatch, bench.batch, bench.context}),
@@ -66,7 +71,10 @@ BenchResult BenchRunner::run(const BenchCase& bench, Progress& progress) {
   Engine& engine = model_->engine();
   BenchResult result;
   result.bench = bench;
-  result.threads = engine.device().threads();
+  const bool reads = bench.test.kind == BenchKind::kPrompt;
+  result.threads = engine.device().threads(reads ? 2 : 1);
+  result.mixed_threads =
+      bench.test.kind == BenchKind::kPromptGenerate && engine.device().threads(2) != result.threads;
   result.device = engine.device().name();
   result.model_path = model_->path();
   result.model_type = model_->type();

@@ -17,7 +17,8 @@ namespace braid {
 
 struct BenchResult {
   BenchCase bench;
-  int threads = 0;  // that the engine really has
+  int threads = 0;             // that the engine really has, for generating where it does both
+  bool mixed_threads = false;  // and others for reading
   std::string device, model_path, model_type;
   int64_t weights = 0;
   size_t model_bytes = 0;

@@ -65,8 +65,22 @@ TEST(BenchPlan, EveryCombination) {
   const std::vector<BenchCase> plan = bench_plan(o);
   EXPECT_EQ(plan.size(), 2u * 2 * 2 * 2 * 2 * 3 * 2);
   EXPECT_EQ(plan[4].test.kind, BenchKind::kPrompt);
-  EXPECT_EQ(plan[4].threads(), 4);
-  EXPECT_EQ(plan[5].threads(), 3);
+  EXPECT_EQ(plan[4].threads_generate, 3);
+  EXPECT_EQ(plan[4].threads_batch, 4);
+  EXPECT_TRUE(plan[4].same_engine(plan[5]));
+}
+
+TEST(Bench, ThreadsForGeneratingAndForPrompts) {
+  std::map<std::string, nlohmann::json> rows;  // those of -tgb
+  for (const auto& row :
+       bench_json({"-p", "8", "-n", "2", "-pg", "8,2", "-tgb", "3,4", "-r", "1"}, true))
+    if (row["n_threads"] > 2) rows[row["test"]] = row;
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows["pp8"]["n_threads"], 4);
+  EXPECT_EQ(rows["tg2"]["n_threads"], 3);
+  EXPECT_EQ(rows["pp8+tg2"]["n_threads"], 3);
+  EXPECT_FALSE(rows["tg2"]["busy_ns"].is_null());
+  EXPECT_TRUE(rows["pp8+tg2"]["busy_ns"].is_null()) << "two numbers of threads have no mean";
 }
 
 TEST(Bench, JsonHasThePeersKeysAndOurs) {
@@ -102,6 +116,7 @@ TEST(Bench, JsonHasThePeersKeysAndOurs) {
                           "peak_share",
                           "tokens_per_called_expert",
                           "bytes_read",
+                          "barriers_per_step",
                           "busy_ns",
                           "waiting_ns"})
     EXPECT_TRUE(rows[0].contains(key)) << key;
@@ -137,6 +152,7 @@ TEST(Bench, JsonHasThePeersKeysAndOurs) {
     EXPECT_LT(waiting, 0.1 * busy);
     EXPECT_GT(row["busy_ns"]["experts"], 0);
   }
+  EXPECT_GE(rows[1]["barriers_per_step"], 8) << "an operation takes one at least";
   // A decoded token calls each of its experts alone; 24 tokens share some.
   EXPECT_EQ(rows[1]["tokens_per_called_expert"], 1.0);
   EXPECT_GT(rows[0]["tokens_per_called_expert"], 1.0);
@@ -240,7 +256,6 @@ TEST(Bench, Errors) {
   wrong({"-ser", "4,1"}, kUsage, "every expert that the router chooses");
   wrong({"--promt", "3"}, kUsage, "there is no option --promt");
   wrong({"-p", "0", "-n", "0"}, kFailed, "nothing to measure");
-  wrong({"-tgb", "1,2", "-pg", "4,4"}, kFailed, "-tgb 1,2: a test that reads a prompt and");
   wrong({"-m", "none.gguf", "-m", ""}, kUsage, "empty entry");
   wrong({"--isa", "avx1024"}, kFailed, "--isa avx1024");
   wrong({"--device", "gpu"}, kFailed, "gpu");

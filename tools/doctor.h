@@ -5,6 +5,7 @@
 // doctor_models.cpp and doctor_packed.cpp reckon what would run, doctor_text.cpp says it.
 #pragma once
 
+#include "base/topology.h"
 #include "format/tensor_file.h"
 #include "tools/machine_speed.h"
 
@@ -48,6 +49,7 @@ struct Machine {
 
   // Of the control groups that this process is in.
   std::optional<double> cpu_limit{};
+  Topology topology{};  // of the processors that this process may use
   std::optional<size_t> memory_limit{}, memory_limit_used{};
 
   std::vector<Gpu> gpus{};

@@ -105,6 +105,7 @@ void read_processor(const std::string& root, Machine& m) {
     if (!core.empty()) cores.insert({read_text(topology + "physical_package_id"), core});
   }
   m.physical = static_cast<int>(cores.size());
+  m.topology = read_topology(root);
   m.numa_nodes =
       static_cast<int>(listed(read_text(root + "/sys/devices/system/node/online")).size());
 
@@ -169,13 +170,8 @@ void limit_memory(const std::string& limit, const std::string& used, Machine& m)
   m.memory_limit_used = now && *now >= 0 ? std::optional(static_cast<size_t>(*now)) : std::nullopt;
 }
 
-void limit_cpus(std::optional<int64_t> quota, std::optional<int64_t> period, Machine& m) {
-  if (!quota || !period || *quota <= 0 || *period <= 0) return;
-  const double cpus = static_cast<double>(*quota) / static_cast<double>(*period);
-  if (!m.cpu_limit || cpus < *m.cpu_limit) m.cpu_limit = cpus;
-}
-
 void read_limits(const std::string& root, Machine& m) {
+  m.cpu_limit = cpu_quota(root);
   const std::string base = root + "/sys/fs/cgroup";
   for (const std::string& line : lines_of(read_text(root + "/proc/self/cgroup"))) {
     const size_t one = line.find(':'), two = line.find(':', one + 1);  // "4:cpu,cpuacct:/path"
@@ -185,20 +181,11 @@ void read_limits(const std::string& root, Machine& m) {
     if (controllers == ",,")
       for_each_group(base, group, [&](const std::string& folder) {
         limit_memory(read_text(folder + "memory.max"), read_text(folder + "memory.current"), m);
-        const std::string max = read_text(folder + "cpu.max");  // "200000 100000", "max 100000"
-        const size_t space = max.find(' ');
-        if (space != std::string::npos)
-          limit_cpus(number_at(max), number_at(std::string_view(max).substr(space + 1)), m);
       });
     if (controllers.find(",memory,") != std::string::npos)
       for_each_group(base + "/memory", group, [&](const std::string& folder) {
         limit_memory(read_text(folder + "memory.limit_in_bytes"),
                      read_text(folder + "memory.usage_in_bytes"), m);
-      });
-    if (controllers.find(",cpu,") != std::string::npos)
-      for_each_group(base + "/cpu", group, [&](const std::string& folder) {
-        limit_cpus(number_at(read_text(folder + "cpu.cfs_quota_us")),
-                   number_at(read_text(folder + "cpu.cfs_period_us")), m);
       });
   }
 }

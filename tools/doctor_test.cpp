@@ -77,6 +77,14 @@ TEST_F(Doctor, Processor) {
   EXPECT_EQ(m.caches[0].bytes, size_t{48} << 10);
   EXPECT_EQ(m.caches[0].shared_by, 2);
   EXPECT_EQ(m.turbo, false);
+  const std::string text = doctor_text({.machine = m});
+  EXPECT_NE(
+      text.find("may be used           node 0, 2 cores with one last cache: processors 0-3\n"),
+      std::string::npos)
+      << text;
+  const auto usable = doctor_json({.machine = m})["processor"]["usable"];
+  ASSERT_EQ(usable.size(), 4u);
+  EXPECT_EQ(usable[1]["processor"], 2) << "beside the other one of its core";
   const auto warnings = warnings_of({.machine = m, .isas = {"portable"}});
   EXPECT_EQ(m.load, 2.5);
   ASSERT_EQ(warnings.size(), 5u);
@@ -318,7 +326,7 @@ TEST_F(Doctor, ThePackCache) {
   r.packed->free = r.packed->bytes - 1;
   EXPECT_EQ(warnings_of(r).size(), warnings + 1);
 
-  const auto device = open_device("cpu", {1, "", folder});
+  const auto device = open_device("cpu", {.threads = 1, .isa = "", .pack_cache = folder});
   const Engine engine(*file, *device, {.context = 64});
   EXPECT_EQ(device->pack_cache_file(), r.packed->file);
   r.packed = packed_need_of(*file, folder);

@@ -45,6 +45,55 @@ std::string caches_text(const std::vector<CpuCache>& caches) {
   return or_unknown(text);
 }
 
+// 0 1 2 3 8 -> "0-3,8"
+std::string ranges_text(const std::vector<int>& numbers) {
+  std::string text;
+  for (size_t i = 0; i < numbers.size();) {
+    size_t end = i + 1;
+    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
+    text += fmt::format("{}{}", text.empty() ? "" : ",", numbers[i]);
+    if (end - i > 1) text += fmt::format("-{}", numbers[end - 1]);
+    i = end;
+  }
+  return text;
+}
+
+// The processors that may be used, a row for each last cache.
+std::vector<std::pair<std::string, std::string>> layout_rows(const Topology& topology) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  const std::vector<Processor>& all = topology.processors;
+  for (auto at = all.begin(); at != all.end();) {
+    const auto end = std::find_if(at, all.end(), [&](const Processor& p) {
+      return p.node != at->node || p.cache != at->cache;
+    });
+    const Topology part{{at, end}, {}};
+    std::vector<int> cpus, weak;
+    for (const Processor& p : part.processors) (p.weak ? weak : cpus).push_back(p.cpu);
+    std::sort(cpus.begin(), cpus.end());
+    std::sort(weak.begin(), weak.end());
+    std::string text =
+        fmt::format("node {}, {} core{} with one last cache: processors {}", at->node, part.cores(),
+                    part.cores() == 1 ? "" : "s", ranges_text(cpus));
+    if (!weak.empty())
+      text += fmt::format("{}{} of weaker cores", cpus.empty() ? "" : ", ", ranges_text(weak));
+    rows.emplace_back(rows.empty() ? "may be used" : "", text);
+    at = end;
+  }
+  return rows;
+}
+
+nlohmann::ordered_json layout_json(const Topology& topology) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Processor& p : topology.processors)
+    list.push_back({{"processor", p.cpu},
+                    {"core", p.core},
+                    {"cache", p.cache},
+                    {"node", p.node},
+                    {"package", p.package},
+                    {"weak", p.weak}});
+  return list;
+}
+
 void processor_text(const DoctorReport& r, std::string& out) {
   const Machine& m = r.machine;
   out += "Processor\n";
@@ -55,6 +104,7 @@ void processor_text(const DoctorReport& r, std::string& out) {
   if (m.physical > 0 && m.logical > 0)
     row(out, "hyper-threads", m.logical > m.physical ? "yes" : "no");
   row(out, "memory nodes", count_or(m.numa_nodes));
+  for (const auto& [name, text] : layout_rows(m.topology)) row(out, name, text);
   row(out, "caches", caches_text(m.caches));
   row(out, "instructions", or_unknown(joined(m.features)));
   row(out, "instruction set used",
@@ -204,6 +254,7 @@ nlohmann::ordered_json doctor_json(const DoctorReport& r) {
                       {"logical_cores", count(m.logical)},
                       {"threads", r.bandwidth.threads},
                       {"memory_nodes", count(m.numa_nodes)},
+                      {"usable", layout_json(m.topology)},
                       {"caches", caches},
                       {"instructions", m.features},
                       {"usable_isas", r.isas},

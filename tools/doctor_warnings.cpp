@@ -35,8 +35,9 @@ void processor_warnings(const DoctorReport& r, std::vector<std::string>& out) {
                     *m.load, m.logical));
   if (m.numa_nodes > 1)
     out.push_back(
-        fmt::format("Memory lies in {} nodes: a model that fits into one runs best there (numactl "
-                    "--cpunodebind=0 --membind=0).",
+        fmt::format("Memory lies in {} nodes: weights packed into memory are placed where they are "
+                    "read, those of a pack cache are not. Compare with one node alone (numactl "
+                    "--cpunodebind=0 --membind=0) for a model that fits into it.",
                     m.numa_nodes));
 }
 

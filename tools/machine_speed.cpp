@@ -131,7 +131,7 @@ const PeakKernel* int8_of(const std::vector<ProbeKernels>& all, const std::strin
 }  // namespace
 
 Bandwidth measure_bandwidth(size_t bytes, int threads) {
-  Team team(threads);
+  Team team(threads, Pin::kAuto);
   Bandwidth out;
   out.threads = team.threads();
   Reader reader(team, bytes);
@@ -142,7 +142,7 @@ Bandwidth measure_bandwidth(size_t bytes, int threads) {
 }
 
 std::vector<Peak> measure_peaks(int threads) {
-  Team team(threads);
+  Team team(threads, Pin::kAuto);
   std::vector<Peak> peaks;
   const auto measure = [&](const char* kind, const PeakKernel& kernel, const char* isa) {
     if (kernel.run == nullptr) return;
@@ -162,7 +162,7 @@ std::vector<Peak> measure_peaks(int threads) {
 
 double measure_barrier(int threads) {
   constexpr int kPhases = 2000;
-  Team team(threads);
+  Team team(threads, Pin::kAuto);
   const Team::Work nothing = [](int, int) {};
   double best = 1;
   const auto start = Clock::now();
@@ -175,7 +175,7 @@ double measure_barrier(int threads) {
 }
 
 MachineSpeed measure_speed(int threads, const std::string& isa, size_t bytes) {
-  Team team(threads);
+  Team team(threads, Pin::kAuto);
   MachineSpeed speed;
   speed.threads = team.threads();
   Reader reader(team, bytes);

@@ -39,6 +39,11 @@ void add_device_options(CLI::App& command, DeviceChoice& choice) {
                   "Threads (default: one per physical core)")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""));
+  command
+      .add_option("--threads-batch", choice.options.threads_batch,
+                  "-tb: threads for steps of more than one token (default: as -t)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024).description(""));
   add_device_kind_options(command, choice);
 }
 
@@ -49,6 +54,13 @@ void add_device_kind_options(CLI::App& command, DeviceChoice& choice) {
       ->type_name("cpu|ref");
   command.add_option("--isa", choice.options.isa, "Instruction set (default: the best there is)")
       ->type_name(fmt::format("{}", fmt::join(cpu::built_isas(), "|")));
+  command
+      .add_option_function<std::string>(
+          "--pin", [&choice](const std::string& name) { choice.options.pin = pin_of(name); },
+          "How firmly threads are bound: auto leaves it to the system unless there are several "
+          "memory nodes or slower cores (default: auto)")
+      ->type_name("auto|off|node|cache|core")
+      ->check(CLI::IsMember({"auto", "off", "node", "cache", "core"}).description(""));
   command
       .add_option("--pack-cache", choice.options.pack_cache,
                   "Keep packed weights in this folder, so that the next start only maps them")

@@ -16,9 +16,9 @@ struct DeviceChoice {
   std::string name = "cpu";
   DeviceOptions options;
 };
-// -t, --device, --isa, --pack-cache
+// -t, -tb, --pin, --device, --isa, --pack-cache
 void add_device_options(CLI::App& command, DeviceChoice& choice);
-// Without -t, for commands that take a list of it.
+// Without -t and -tb, for commands that take a list of it.
 void add_device_kind_options(CLI::App& command, DeviceChoice& choice);
 std::unique_ptr<Device> open_device(const DeviceChoice& choice);
 

@@ -30,6 +30,7 @@ constexpr LongName kLongNames[] = {
     {"-pg", "--prompt-gen"},
     {"-gp", "--gen-after-prompt"},
     {"-tgb", "--threads-gen-batch"},
+    {"-tb", "--threads-batch"},
     {"-oe", "--output-err"},
     {"-wb", "--warmup-batch"},
     {"-nrep", "--n-repetitions"},

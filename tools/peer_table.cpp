@@ -110,8 +110,6 @@ constexpr PeerOption kPeerOptions[] = {
     {"--validate-quants", kNone, "every file is checked"},
     {"-s", kOne, "nothing is drawn at random"},
     {"--seed", kOne, "nothing is drawn at random"},
-    {"-tb", kOne, "-t counts for prompts as well"},
-    {"--threads-batch", kOne, "-t counts for prompts as well"},
     {"-v", kNone, kQuiet},
     {"--verbose", kNone, kQuiet},
     {"--verbosity", kOne, kQuiet},

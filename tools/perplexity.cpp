@@ -69,7 +69,7 @@ Text cut_text(const Tokenizer& tokenizer, const std::string& path, int64_t size,
 class Runner {
  public:
   Runner(Engine& engine, const Text& text, Chunks chunks)
-      : engine_(engine), text_(text), chunks_(chunks), team_(engine.device().threads()) {
+      : engine_(engine), text_(text), chunks_(chunks), team_(engine.device().threads(2)) {
     for (int i = 0; i < engine.options().sequences; ++i)
       sequences_.push_back(engine.new_sequence());
   }

@@ -36,7 +36,7 @@ ProbeReport measure(const ProbeOptions& o) {
   ProbeReport r;
   r.machine = read_machine("");
   r.isas = cpu::usable_isas();
-  r.threads = o.threads > 0 ? static_cast<int>(o.threads) : Team::usable_cores();
+  r.threads = o.threads > 0 ? static_cast<int>(o.threads) : this_topology().default_threads();
   r.file = o.file;
   if (!o.file.empty()) {
     std::error_code failed;

@@ -109,14 +109,14 @@ class SweepPrinter {
   void print(const SweepPoint& p) {
     if (o_.format == "jsonl") {
       const EngineOptions& planned = model_.engine().options();
-      const int threads = model_.engine().device().threads();
+      const Device& device = model_.engine().device();
       const nlohmann::ordered_json line = {{"n_kv_max", planned.context},
                                            {"n_batch", o_.batch},
                                            {"n_ubatch", planned.ubatch},
                                            {"flash_attn", 1},
                                            {"n_gpu_layers", 0},
-                                           {"n_threads", threads},
-                                           {"n_threads_batch", threads},
+                                           {"n_threads", device.threads(1)},
+                                           {"n_threads_batch", device.threads(2)},
                                            {"pp", p.pp},
                                            {"tg", p.tg},
                                            {"n_kv", p.n_kv},
@@ -150,7 +150,7 @@ SweepRun measure(const SweepOptions& o) {
   sweep.warm_up();
   progress.result();
   SweepPrinter printer(o, model);
-  SweepRun run{fmt::format("{}, {} threads", model.type(), model.engine().device().threads()), {}};
+  SweepRun run{fmt::format("{}, {} threads", model.type(), model.engine().device().threads(1)), {}};
   const auto note = [&](const SweepPoint& point) {
     run.points.push_back(point);
     printer.print(point);

@@ -88,7 +88,7 @@ void warm_up(const Device& device) {
   }
   const InterruptGuard interrupt;
   LoadLine line("reading");
-  Team team(std::max(1, std::min(device.threads(), kReaders)));
+  Team team(std::max(1, std::min(device.threads(2), kReaders)));
   size_t done = 0;
   share_out(
       team, pieces.size(), [&](size_t i, int) { fill(pages_of(pieces[i])); },

@@ -14,4 +14,10 @@ namespace braid {
 void share_out(Team& team, size_t items, const std::function<void(size_t item, int thread)>& work,
                const std::function<void(size_t done)>& tick = {});
 
+// The same with a queue for each memory node that the team is bound to: an item is done by a thread
+// of its node, which is then the first to touch what it makes. Nobody takes from another's queue.
+void share_out_by_node(Team& team, size_t items, const std::function<int(size_t item)>& node_of,
+                       const std::function<void(size_t item, int thread)>& work,
+                       const std::function<void(size_t done)>& tick = {});
+
 }  // namespace braid

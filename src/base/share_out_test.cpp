@@ -26,6 +26,15 @@ TEST(ShareOut, EachItemIsDoneOnce) {
   }
 }
 
+TEST(ShareOut, EachNodeDoesItsOwn) {
+  Team team(3, Placement{{{{}, 0}, {{}, 1}, {{}, 1}}, 2});
+  std::vector<std::atomic<int>> node(1000);
+  share_out_by_node(
+      team, node.size(), [](size_t item) { return item % 3 == 0 ? 0 : 1; },
+      [&](size_t item, int thread) { node[item] += 10 + team.node(thread); });
+  for (size_t i = 0; i < node.size(); ++i) EXPECT_EQ(node[i], i % 3 == 0 ? 10 : 11) << i;
+}
+
 TEST(ShareOut, AfterAnExceptionNobodyTakesAnotherItem) {
   Team team(3);
   const auto items_done = [&](bool in_tick) {

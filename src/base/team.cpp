@@ -1,12 +1,13 @@
 #include "base/team.h"
 
+#include "base/check.h"
+
 #include <sched.h>
 
 #include <algorithm>
-#include <fstream>
-#include <set>
-#include <string>
+#include <chrono>
 #include <utility>
+#include <vector>
 
 namespace braid {
 namespace {
@@ -33,37 +34,48 @@ void wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
   value.wait(old, std::memory_order_acquire);
 }
 
-// CPUs of the cgroup's quota ("max 100000" or "200000 100000"), or a large number.
-int quota_cores() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 1 << 20;
-  return std::max(1, static_cast<int>(std::stod(quota) / period + 0.5));
+cpu_set_t as_set(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus)
+    if (cpu < CPU_SETSIZE) CPU_SET(static_cast<size_t>(cpu), &set);
+  return set;
 }
+
+// Advice: where it is refused, the system places the thread.
+void bind_this_thread(const std::vector<int>& cpus) {
+  if (cpus.empty()) return;
+  const cpu_set_t set = as_set(cpus);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+// Binds the calling thread for a while.
+class Bound {
+ public:
+  explicit Bound(const Placement& placement) {
+    if (placement.threads.empty() || placement.threads[0].cpus.empty()) return;
+    bound_ = sched_getaffinity(0, sizeof before_, &before_) == 0;
+    if (bound_) bind_this_thread(placement.threads[0].cpus);
+  }
+  ~Bound() {
+    if (bound_) sched_setaffinity(0, sizeof before_, &before_);
+  }
+  Bound(const Bound&) = delete;
+  Bound& operator=(const Bound&) = delete;
+
+ private:
+  bool bound_ = false;
+  cpu_set_t before_;
+};
 
 }  // namespace
 
-int Team::usable_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return 1;
-  std::set<std::pair<int, int>> cores;  // (package, core): hyper-threads of one core count once
-  int cpus = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &mask)) continue;
-    ++cpus;
-    const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
-    int package = 0, core = cpu;
-    std::ifstream(topology + "physical_package_id") >> package;
-    std::ifstream(topology + "core_id") >> core;
-    cores.insert({package, core});
-  }
-  const int physical = cores.empty() ? cpus : static_cast<int>(cores.size());
-  return std::max(1, std::min(physical, quota_cores()));
-}
+Team::Team(int threads, Pin pin)
+    : Team(threads > 0 ? threads : this_topology().default_threads(),
+           this_topology().place(threads > 0 ? threads : this_topology().default_threads(), pin)) {}
 
-Team::Team(int threads) : threads_(threads > 0 ? threads : usable_cores()) {
+Team::Team(int threads, Placement placement) : threads_(threads), placement_(std::move(placement)) {
+  CHECK(placement_.threads.empty() || static_cast<int>(placement_.threads.size()) == threads_);
   for (int i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { worker(i); });
 }
 
@@ -74,6 +86,8 @@ Team::~Team() {
 }
 
 void Team::worker(int thread) {
+  if (!placement_.threads.empty())
+    bind_this_thread(placement_.threads[static_cast<size_t>(thread)].cpus);
   uint32_t seen = 0;
   while (true) {
     wait_for_change(generation_, seen);
@@ -102,6 +116,7 @@ void Team::walk(int thread) {
 }
 
 void Team::run(int phases, const Work& work) {
+  const Bound bound(placement_);
   work_ = &work;
   phases_ = phases;
   failed_ = false;
@@ -120,6 +135,12 @@ void Team::barrier() {
   } else {
     wait_for_change(barrier_phase_, phase);
   }
+#if defined(BRAID_BARRIER_DELAY_NS)
+  // What a barrier costs on a machine with many cores, emulated: never in a build for use.
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(BRAID_BARRIER_DELAY_NS);
+  while (std::chrono::steady_clock::now() < end) relax();
+#endif
 }
 
 }  // namespace braid

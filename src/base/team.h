@@ -1,10 +1,13 @@
 // A fixed team of threads that walks the phases of a program together.
 //
 // The caller is thread 0; the others spin for a short while between jobs and then sleep, so an idle
-// engine costs nothing. A barrier ends each phase. After an exception of any thread the remaining
+// engine costs nothing. Threads run where a Placement puts them, the caller only while it runs a
+// job. A barrier ends each phase. After an exception of any thread the remaining
 // phases are walked without work and run() rethrows it, so no thread is ever left behind at a
 // barrier.
 #pragma once
+
+#include "base/topology.h"
 
 #include <atomic>
 #include <cstdint>
@@ -19,21 +22,25 @@ namespace braid {
 
 class Team {
  public:
-  explicit Team(int threads);
+  // 0 threads: as many as the topology advises.
+  explicit Team(int threads, Pin pin = Pin::kOff);
+  // For tests of other machines than this one.
+  Team(int threads, Placement placement);
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
   int threads() const { return threads_; }
+  // Memory nodes that the threads are bound to, and a thread's among them.
+  int nodes() const { return placement_.nodes; }
+  int node(int thread) const {
+    return placement_.threads.empty() ? 0 : placement_.threads[static_cast<size_t>(thread)].node;
+  }
 
   // Runs work(phase, thread) on every thread for each phase in turn; returns when all have ended.
   // One job at a time: the caller owns the team.
   using Work = std::function<void(int phase, int thread)>;
   void run(int phases, const Work& work);
-
-  // Physical cores that this process may use: its affinity mask and the cgroup's CPU quota
-  // respected.
-  static int usable_cores();
 
  private:
   void worker(int thread);
@@ -41,6 +48,7 @@ class Team {
   void barrier();
 
   int threads_;
+  Placement placement_;
   std::vector<std::jthread> workers_;
   const Work* work_ = nullptr;
   int phases_ = 0;

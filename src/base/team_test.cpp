@@ -1,9 +1,13 @@
 #include "base/team.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
+#include <chrono>
+#include <ctime>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace braid {
@@ -63,7 +67,44 @@ TEST(Team, AJobWithoutPhasesReturns) {
   for (int i = 0; i < 1000; ++i) team.run(0, [](int, int) { FAIL(); });
 }
 
-TEST(Team, CountsCoresOfThisProcess) { EXPECT_GE(Team::usable_cores(), 1); }
+double processor_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+TEST(Team, SleepsWhenIdle) {
+  Team team(4);
+  team.run(10, [](int, int) {});
+  const double before = processor_seconds();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_LT(processor_seconds() - before, 0.03);
+}
+
+std::vector<int> mask_of_this_thread() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(static_cast<size_t>(cpu), &set)) cpus.push_back(cpu);
+  return cpus;
+}
+
+// The caller is free again between jobs, so that what else it starts is not bound with it.
+TEST(Team, ThreadsRunWhereTheyArePut) {
+  const std::vector<int> before = mask_of_this_thread();
+  if (before.size() < 2) return;  // nothing to choose from
+  Team team(2, Placement{{{{before[1]}, 0}, {{before[0]}, 1}}, 2});
+  std::vector<std::vector<int>> masks(2);
+  team.run(1, [&](int, int thread) { masks[static_cast<size_t>(thread)] = mask_of_this_thread(); });
+  EXPECT_EQ(masks[0], std::vector<int>{before[1]});
+  EXPECT_EQ(masks[1], std::vector<int>{before[0]});
+  EXPECT_EQ(mask_of_this_thread(), before);
+  EXPECT_EQ(team.node(1), 1);
+  EXPECT_EQ(Team(3).threads(), 3);
+  EXPECT_EQ(Team(0).threads(), this_topology().default_threads());
+}
 
 }  // namespace
 }  // namespace braid

@@ -47,7 +47,8 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   virtual std::string_view name() const = 0;
-  virtual int threads() const = 0;
+  // Of a step of so many rows; a program must be recorded for as many.
+  virtual int threads(int64_t rows) const = 0;
   virtual const Ops& ops() const = 0;
 
   // Zeroed memory, 64-byte aligned. `what` goes into the error when there is not enough. After
@@ -89,6 +90,8 @@ class Device {
 
   // Runs the recorded steps to their end. An exception of any thread arrives here.
   virtual void run(const Program& program, const Buffer& workspace) = 0;
+  // Barriers that all runs so far took: the ends of their phases; 0 where there are none.
+  virtual uint64_t barriers() const { return 0; }
   // Weight bytes that the threads have read in all runs so far.
   virtual uint64_t weight_bytes_read() const = 0;
   // What they have counted in all runs of one operation, an index into kOpNames; nothing where a

@@ -295,7 +295,7 @@ class Stage {
   template <class Args>
   void run(const Entry<Args>& entry, const Args& args, Outcome& outcome) {
     device_.load({});
-    Program program(device_.threads());
+    Program program(device_.threads(args.batch.counts->rows));
     program.add("the test's", entry, args);
     const Buffer workspace = device_.allocate(std::max<size_t>(program.workspace(), 1), "a test");
     const uint64_t before = device_.weight_bytes_read();

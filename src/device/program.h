@@ -45,6 +45,7 @@ class Program {
   }
 
   std::span<const Step> steps() const { return steps_; }
+  int threads() const { return threads_; }
   int phases() const { return phases_; }
   size_t workspace() const { return workspace_; }  // the largest that a step needs
 

@@ -154,7 +154,7 @@ void Engine::record() {
       if (options_.draft) out.hidden = {hidden_out_.as<float>(), rows, s.d_model};
       const auto note = [&](std::vector<Program>& programs, auto&& forward) {
         Arena arena(scratch_.data(), scratch_.size());
-        Exec ex{device_.ops(), programs.emplace_back(device_.threads()), arena};
+        Exec ex{device_.ops(), programs.emplace_back(device_.threads(rows)), arena};
         forward(ex);
         scratch = std::max(scratch, arena.peak());
         workspace = std::max(workspace, programs.back().workspace());

@@ -21,7 +21,7 @@ namespace braid::state_test {
 class HostDevice : public Device {
  public:
   std::string_view name() const override { return "host"; }
-  int threads() const override { return 1; }
+  int threads(int64_t) const override { return 1; }
   const Ops& ops() const override { return ops_; }
   void upload(void* to, const void* from, size_t n) override { move(to, from, n); }
   void download(void* to, const void* from, size_t n) override { move(to, from, n); }

@@ -1,9 +1,7 @@
 #include "tests/isolation/isolation_support.h"
 
-#include "base/half.h"
 #include "format/open.h"
-#include "quant/q4_0.h"
-#include "quant/q8_0.h"
+#include "tests/quantised_file.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,63 +14,6 @@ namespace {
 
 constexpr int64_t kContext = 768;
 const float kNan = std::numeric_limits<float>::quiet_NaN();
-
-Block<DType::Q8_0> encode_q8_0(const float* w) {
-  float largest = 0;
-  for (int i = 0; i < 32; ++i) largest = std::max(largest, std::abs(w[i]));
-  Block<DType::Q8_0> b{f16_from_f32(largest / 127), {}};
-  for (int i = 0; i < 32 && largest > 0; ++i)
-    b.q[i] = static_cast<int8_t>(std::lround(w[i] / largest * 127));
-  return b;
-}
-
-Block<DType::Q4_0> encode_q4_0(const float* w) {
-  float largest = 0;
-  for (int i = 0; i < 32; ++i) largest = std::max(largest, std::abs(w[i]));
-  Block<DType::Q4_0> b{f16_from_f32(largest / 7), {}};
-  const auto nibble = [&](float x) {
-    return static_cast<uint8_t>(largest > 0 ? std::lround(x / largest * 7) + 8 : 8);
-  };
-  for (int i = 0; i < 16; ++i) b.q[i] = static_cast<uint8_t>(nibble(w[i]) | nibble(w[16 + i]) << 4);
-  return b;
-}
-
-// Feed-forward matrices in Q4_0, the others in Q8_0; rows that are no whole blocks stay.
-class QuantisedFile final : public TensorFile {
- public:
-  explicit QuantisedFile(std::unique_ptr<TensorFile> file) : file_(std::move(file)) {
-    path_ = file_->path();
-    tensors_.assign(file_->tensors().begin(), file_->tensors().end());
-    for (FileTensor& t : tensors_) {
-      if (t.shape.size() < 2 || t.columns() % 32 != 0) continue;
-      const bool q4 = t.name.find("ffn_") != std::string::npos;
-      std::vector<float> w(static_cast<size_t>(t.elements()));
-      decode_row(t.dtype, t.bytes.data(), t.elements(), w.data());
-      std::vector<std::byte>& bytes = bytes_.emplace_back();
-      for (size_t i = 0; i < w.size(); i += 32) {
-        if (q4)
-          append(bytes, encode_q4_0(&w[i]));
-        else
-          append(bytes, encode_q8_0(&w[i]));
-      }
-      t.dtype = q4 ? DType::Q4_0 : DType::Q8_0;
-      t.bytes = bytes;
-    }
-    CHECK(bytes_.size() > 10);
-    index();
-  }
-  const Metadata* metadata() const override { return file_->metadata(); }
-
- private:
-  template <class Block>
-  static void append(std::vector<std::byte>& bytes, const Block& block) {
-    const auto raw = std::as_bytes(std::span(&block, 1));
-    bytes.insert(bytes.end(), raw.begin(), raw.end());
-  }
-
-  std::unique_ptr<TensorFile> file_;
-  std::deque<std::vector<std::byte>> bytes_;
-};
 
 EngineOptions with_cache(EngineOptions options, DType cache) {
   options.key_type = options.value_type = cache;
@@ -153,7 +94,10 @@ const TensorFile& model_file(const std::string& name) {
   if (name == "qwen35_r3") file = open_model_file(folder + "qwen35-r3/fused_attention.gguf");
   if (name == "qwen35moe") file = open_model_file(folder + "qwen35moe/merged.gguf");
   if (name == "quantised")
-    file = std::make_unique<QuantisedFile>(open_model_file(folder + "qwen35-tied/tied.gguf"));
+    file = std::make_unique<test::QuantisedFile>(
+        open_model_file(folder + "qwen35-tied/tied.gguf"), [](const FileTensor& t) {
+          return t.name.find("ffn_") != std::string::npos ? DType::Q4_0 : DType::Q8_0;
+        });
   CHECK_THAT(file, "{}", name);
   return *file;
 }

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <optional>
 
 namespace braid::cpu {
 namespace {
@@ -48,10 +49,12 @@ FileMatrix by_key_head(const FileMatrix& m, const GdnShape& shape) {
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const DeviceOptions& options)
-      : team_(options.threads),
-        pack_cache_(options.pack_cache),
-        counters_(static_cast<size_t>(team_.threads()) * kOpNames.size()),
-        timers_(static_cast<size_t>(team_.threads())) {
+      : team_(options.threads, options.pin), pack_cache_(options.pack_cache) {
+    if (options.threads_batch > 0 && options.threads_batch != team_.threads())
+      batch_team_.emplace(options.threads_batch, options.pin);
+    const auto most = static_cast<size_t>(std::max(team_.threads(), batch_team().threads()));
+    counters_.resize(most * kOpNames.size());
+    timers_.resize(most);
     const std::vector<std::string> isas = usable_isas();
     const std::string isa = options.isa.empty() ? isas.front() : options.isa;
     if (std::find(isas.begin(), isas.end(), isa) == isas.end())
@@ -72,7 +75,9 @@ class CpuDevice final : public Device {
   std::string_view name() const override { return name_; }
   size_t weight_memory() const override { return weight_memory_; }
   void describe_only() override { describing_ = true; }
-  int threads() const override { return team_.threads(); }
+  int threads(int64_t rows) const override {
+    return rows > 1 && batch_team_ ? batch_team_->threads() : team_.threads();
+  }
   const Ops& ops() const override { return ops_; }
 
   void upload(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
@@ -98,8 +103,17 @@ class CpuDevice final : public Device {
   PackedGdn prepare(const GdnFileWeights& w) override {
     Gdn& g = gdns_.emplace_back();
     g.kernels = &kernels_;
+    const int64_t keys = int64_t{w.shape.key_heads} * w.shape.key_dim;
     keep(g.qkv, w.qkv);
+    g.qkv.reads = {{keys}, {keys}};
     keep(g.z, w.z);
+    g.z.reads.clear();
+    for (int i = 0; i < (w.shape.tiled ? w.shape.ratio() : 1); ++i) {
+      const int64_t values =
+          int64_t{w.shape.key_heads} * w.shape.value_dim * (w.shape.tiled ? 1 : w.shape.ratio());
+      g.qkv.reads.push_back({values});
+      g.z.reads.push_back({values});
+    }
     keep(g.b, by_key_head(w.b, w.shape));
     keep(g.a, by_key_head(w.a, w.shape));
     const auto channels = static_cast<size_t>(w.shape.conv_dim()),
@@ -120,6 +134,11 @@ class CpuDevice final : public Device {
     keep(a.qg, w.qg);
     keep(a.k, w.k);
     keep(a.v, w.v);
+    const double units = w.shape.heads + 2 * w.shape.kv_heads;
+    const double keys = w.shape.heads / units, values = keys + w.shape.kv_heads / units;
+    a.qg.reads = {{w.qg.rows(), 0, keys}};
+    a.k.reads = {{w.k.rows(), keys, values}};
+    a.v.reads = {{w.v.rows(), values, 1}};
     a.q_norm = w.q_norm;
     a.k_norm = w.k_norm;
     for (int i = 0; i < w.shape.rope_dims / 2; ++i)
@@ -146,7 +165,11 @@ class CpuDevice final : public Device {
     Experts& e = experts_.emplace_back();
     keep(e.gate, w.gate, w.shape.d_ff);
     keep(e.up, w.up, w.shape.d_ff);
+    // Which experts are called decides who reads these two.
+    e.gate.reads.clear();
+    e.up.reads.clear();
     keep(e.down, w.down, w.shape.d_model);
+    e.down.reads = {{w.shape.d_model}};
     keep(e.shared, w.shared);
     const size_t routed = w.gate.bytes() + w.up.bytes() + w.down.bytes();
     return counted(PackedExperts{
@@ -162,7 +185,7 @@ class CpuDevice final : public Device {
 
   void load(const LoadRequest& request) override {
     if (pending_.empty()) return;
-    settle_types(pending_, describing_, team_, request);
+    settle_types(pending_, describing_, batch_team(), request);
     PackPlan plan;
     for (const Pending& pending : pending_) plan.add(*pending.matrix);
     weight_memory_ += plan.bytes();
@@ -172,8 +195,9 @@ class CpuDevice final : public Device {
     if (describing_) return;
     const Allocate memory = [&](size_t bytes) { return allocate(bytes, "packed weights"); };
     const PackedWeights& weights = weights_.emplace_back(
-        pack_cache_.empty() ? PackedWeights{pack_into_memory(plan, team_, memory, request), {}}
-                            : load_through_cache(pack_cache_, plan, team_, memory, request));
+        pack_cache_.empty()
+            ? PackedWeights{pack_into_memory(plan, batch_team(), memory, request), {}}
+            : load_through_cache(pack_cache_, plan, batch_team(), memory, request));
     for (const PackPlan::Part& part : plan.parts())
       part.matrix->strips = weights.region() + part.offset;
   }
@@ -192,6 +216,8 @@ class CpuDevice final : public Device {
   void run(const Program& program, const Buffer& workspace) override {
     CHECK(workspace.size() >= program.workspace());
     CHECK(pending_.empty());
+    Team& team = program.threads() == team_.threads() ? team_ : batch_team();
+    CHECK(program.threads() == team.threads());
     phases_.clear();
     for (size_t s = 0; s < program.steps().size(); ++s)
       for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
@@ -201,17 +227,19 @@ class CpuDevice final : public Device {
       Counters& counters = counters_[static_cast<size_t>(thread) * kOpNames.size() +
                                      program.steps()[step].args.index()];
       timer.begin(phase == 0, counters);
-      program.steps()[step].work({own, thread, team_.threads(), workspace.data(), &counters});
+      program.steps()[step].work({own, thread, team.threads(), workspace.data(), &counters});
       timer.end();
     };
+    barriers_ += phases_.size();
     try {
-      team_.run(static_cast<int>(phases_.size()), std::cref(work));  // a copy would allocate
+      team.run(static_cast<int>(phases_.size()), std::cref(work));  // a copy would allocate
     } catch (...) {  // it may have broken off in the middle of a router's count
       for (Router& r : routers_) r.arrived = 0;
       throw;
     }
   }
 
+  uint64_t barriers() const override { return barriers_; }
   uint64_t weight_bytes_read() const override {
     uint64_t sum = 0;
     for (const Counters& c : counters_) sum += c.weight_bytes;
@@ -267,9 +295,11 @@ class CpuDevice final : public Device {
     Counters* counters_ = nullptr;
   };
 
-  // Notes a matrix for load(); it stays where it is.
+  // Notes a matrix for load(); it stays where it is. Its strips are shared out to the threads in
+  // order, if the caller says nothing else of `reads`.
   void keep(Matrix& m, const FileMatrix& file, int64_t group_rows = 0, bool exact = false) {
     m = describe(kernels_, file, group_rows);
+    m.reads = {{file.rows()}};
     if (file) pending_.push_back({&m, exact});
   }
   void keep(Mlp& m, const MlpFileWeights& w) {
@@ -281,7 +311,12 @@ class CpuDevice final : public Device {
     return w.gate.bytes() + w.up.bytes() + w.down.bytes();
   }
 
+  Team& batch_team() { return batch_team_ ? *batch_team_ : team_; }
+
   Team team_;
+  std::optional<Team>
+      batch_team_;  // where steps of many rows have a number of threads of their own
+  uint64_t barriers_ = 0;
   std::string pack_cache_, pack_cache_file_;
   std::vector<Counters> counters_;  // [thread][operation]
   std::vector<Timer> timers_;       // of each thread

@@ -16,6 +16,7 @@ static_assert(kBlock == kDeltaBlock);
 struct Piece {
   RecurrentSlot slot;
   Segment segment;
+  int index;  // of the segment
   int64_t position;
   int count;
   int first() const { return static_cast<int>(position % kBlock); }  // place in the block
@@ -54,18 +55,52 @@ class Group {
       const int64_t end = int64_t{segment.position} + segment.rows;
       for (int64_t position = segment.position; position < end;) {
         const int64_t count = std::min(kBlock - position % kBlock, end - position);
-        piece({slot, segment, position, static_cast<int>(count)});
+        piece({slot, segment, i, position, static_cast<int>(count)});
         position += count;
       }
     }
   }
 
  private:
-  // The state that is swept after the i-th value head of the piece, where it is one of the same
-  // slot.
+  // What is worked on after the piece: of the same sequence, of the next one, or of the next key
+  // head, which is mostly this thread's too.
+  struct Next {
+    RecurrentSlot slot;
+    int key_head;
+    int64_t position;
+  };
+  Next next_of(const Piece& p) const {
+    const int64_t end = p.position + p.count;
+    if (end < int64_t{p.segment.position} + p.segment.rows) return {p.slot, key_head_, end};
+    const bool last = p.index + 1 == args_.batch.counts->segments;
+    const Segment& next = args_.batch.segments[last ? 0 : p.index + 1];
+    return {args_.state.slot(next.slot),
+            last ? std::min(key_head_ + 1, s_.key_heads - 1) : key_head_, next.position};
+  }
+
+  // The state that is swept after the i-th value head of the piece.
   const float* next_state(const Piece& p, int i) const {
-    const int next = i + 1 < s_.ratio() ? i + 1 : i;
-    return p.slot.state(s_.value_head(key_head_, next), p.block());
+    if (i + 1 < s_.ratio()) return p.slot.state(s_.value_head(key_head_, i + 1), p.block());
+    const Next next = next_of(p);
+    return next.slot.state(s_.value_head(next.key_head, 0), next.position / kBlock);
+  }
+
+  static void ask(const float* from, int64_t floats) {
+    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i);
+  }
+  // What the next piece needs beside the state, while this one sweeps its own.
+  void ask_for_next(const Piece& p) const {
+    const Next next = next_of(p);
+    const int dk = s_.key_dim, dv = s_.value_dim;
+    const int64_t first = next.position % kBlock;
+    ask(next.slot.key(next.key_head, next.position - first), first * dk);
+    for (int64_t at = next.position - s_.taps + 1; at < next.position; ++at) {
+      const float* inputs = next.slot.conv(at);
+      ask(inputs + int64_t{next.key_head} * dk, dk);
+      ask(inputs + key_channel() + int64_t{next.key_head} * dk, dk);
+      for (int i = 0; i < s_.ratio(); ++i)
+        ask(inputs + 2 * key_channel() + int64_t{s_.value_head(next.key_head, i)} * dv, dv);
+    }
   }
 
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
@@ -97,6 +132,7 @@ class Group {
     k_.unit_rows(keys, p.count, dk, kL2Eps, 1);
     k_.key_products({p.slot.key(key_head_, p.block_start()), ws_.q, dk, p.first(), p.count,
                      ws_.key_key, ws_.key_query, ws_.panel});
+    if (p.segment.rows < kBlock) ask_for_next(p);
     for (int i = 0; i < s_.ratio(); ++i) value_head(p, i);
   }
 
@@ -105,6 +141,7 @@ class Group {
     const int64_t rows = i * args_.x.rows, row = p.row(), stride = in_.value_stride();
     const int64_t at = int64_t{in_.set.value_head(place_, i)} * dv;
     convolve(p, in_.v + at, stride, 2 * key_channel() + int64_t{head} * dv, dv, ws_.v);
+    if (p.segment.rows < kBlock) ask(p.slot.update(head, p.block_start()), int64_t{p.first()} * dv);
     DeltaPiece d{};
     d.dk = s_.key_dim;
     d.dv = dv;

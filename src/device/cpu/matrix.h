@@ -13,6 +13,13 @@
 
 namespace braid::cpu {
 
+// The part of the threads that reads `rows` rows, one behind the other: from `begin` to `end` of
+// them, 0 being the first thread and 1 the last.
+struct ReadShare {
+  int64_t rows;
+  double begin = 0, end = 1;
+};
+
 struct Matrix {
   const Kernels* kernels = nullptr;
   FileMatrix file;
@@ -23,6 +30,8 @@ struct Matrix {
   int64_t group_strips = 0;
   size_t strip_bytes = 0;
   const std::byte* strips = nullptr;
+  // Who reads which rows, from the first row on and again and again; empty: now one, now another.
+  std::vector<ReadShare> reads;
   std::vector<float> scale;  // of each row of each strip; empty when all are 1
 
   int64_t cols() const { return file.cols; }

@@ -45,6 +45,25 @@ void add_strips(const Matrix& m, int64_t begin, int64_t end, Spans& spans) {
   }
 }
 
+// The thread of so many that reads a row; -1: now one, now another.
+int reader_of(const Matrix& m, int64_t row, size_t threads) {
+  int64_t period = 0;
+  for (const ReadShare& share : m.reads) period += share.rows;
+  if (period <= 0) return -1;
+  row %= period;
+  for (const ReadShare& share : m.reads) {
+    if (row >= share.rows) {
+      row -= share.rows;
+      continue;
+    }
+    const double place = share.begin + (share.end - share.begin) * static_cast<double>(row) /
+                                           static_cast<double>(share.rows);
+    return std::min(static_cast<int>(place * static_cast<double>(threads)),
+                    static_cast<int>(threads) - 1);
+  }
+  return -1;
+}
+
 }  // namespace
 
 void PackPlan::add(Matrix& m) {
@@ -92,6 +111,24 @@ std::span<const std::byte> PackPlan::pack_alone(size_t slice,
   for (const Strips& s : strips)
     pack_strips(*s.part->matrix, s.begin, s.end, scratch.data() + place(*s.part, s.begin) - first);
   return std::span(scratch).subspan(slice * kSlice - first, slice_bytes(slice));
+}
+
+int PackPlan::node(size_t slice, std::span<const int> node_of) const {
+  const int nodes = 1 + *std::max_element(node_of.begin(), node_of.end());
+  std::vector<size_t> bytes(static_cast<size_t>(nodes));
+  for (const Strips& s : strips_of(slice, Which::kBeginning)) {
+    const Matrix& m = *s.part->matrix;
+    for (int64_t strip = s.begin; strip < s.end; ++strip) {
+      const int64_t row =
+          strip / m.group_strips * m.group_rows + strip % m.group_strips * kStripRows;
+      const int reader = reader_of(m, row, node_of.size());
+      if (reader >= 0)
+        bytes[static_cast<size_t>(node_of[static_cast<size_t>(reader)])] += m.strip_bytes;
+    }
+  }
+  const auto most = std::max_element(bytes.begin(), bytes.end());
+  if (*most == 0) return static_cast<int>(slice % static_cast<size_t>(nodes));
+  return static_cast<int>(most - bytes.begin());
 }
 
 void PackPlan::for_sources(size_t slice, const Visit& visit) const {

@@ -37,6 +37,10 @@ class PackPlan {
   // The bytes of a slice, made in `scratch`.
   std::span<const std::byte> pack_alone(size_t slice, std::vector<std::byte>& scratch) const;
 
+  // The memory node whose threads read most of a slice, of those that the threads are bound to;
+  // where nobody can know, slices take turns. `node_of` has the node of each thread.
+  int node(size_t slice, std::span<const int> node_of) const;
+
   // All bytes of the file that a slice is made of, as few spans.
   void for_sources(size_t slice,
                    const std::function<void(std::span<const std::byte>)>& visit) const;

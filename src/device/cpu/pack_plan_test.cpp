@@ -75,6 +75,28 @@ TEST_F(PackPlanTest, ASliceAloneHasTheSameBytes) {
   EXPECT_EQ(at, expected.size());
 }
 
+// Threads 0 and 1 on one node, 2 and 3 on the other.
+TEST_F(PackPlanTest, SlicesLieWhereTheyAreRead) {
+  const std::vector<int> nodes = {0, 0, 1, 1};
+  Planned p({{file_.matrix(DType::Q8_0, 16384, 1024, 0), 0}});  // 17 MiB
+  const auto placed = [&] {
+    std::vector<int> of;
+    for (size_t slice = 0; slice < p.plan.slices(); ++slice)
+      of.push_back(p.plan.node(slice, nodes));
+    return of;
+  };
+  Matrix& m = p.matrices[0];
+  EXPECT_EQ(placed(), (std::vector<int>{0, 1, 0, 1, 0})) << "unknown: in turns";
+  m.reads = {{16384}};
+  EXPECT_EQ(placed(), (std::vector<int>{0, 0, 1, 1, 1}));
+  m.reads = {{8192}, {8192}};  // two stretches, each read by all
+  EXPECT_EQ(placed(), (std::vector<int>{0, 1, 0, 1, 1}));
+  m.reads = {{16384, 0.5, 1}};
+  EXPECT_EQ(placed(), (std::vector<int>{1, 1, 1, 1, 1}));
+  m.reads = {{4096, 0, 0.25}, {4096, 0.75, 1}};  // again and again
+  EXPECT_EQ(placed(), (std::vector<int>{0, 1, 0, 1, 1}));
+}
+
 // Each byte of the file is asked for, and given back by at most one slice.
 TEST_F(PackPlanTest, SourcesCoverTheFile) {
   const Planned p = planned();

@@ -51,8 +51,10 @@ void pack_slices(const PackPlan& plan, Team& team, LoadStage stage, const LoadRe
   };
   const size_t ahead = std::max<size_t>(kAhead, static_cast<size_t>(2 * team.threads()));
   for (size_t slice = 0; slice < ahead; ++slice) prefetch(slice);
-  share_out(
-      team, plan.slices(),
+  std::vector<int> nodes;  // of each thread
+  for (int thread = 0; thread < team.threads(); ++thread) nodes.push_back(team.node(thread));
+  share_out_by_node(
+      team, plan.slices(), [&](size_t slice) { return plan.node(slice, nodes); },
       [&](size_t slice, int thread) {
         prefetch(slice + ahead);
         pack(slice, thread);

@@ -15,7 +15,7 @@ class MeasureDevice final : public Device {
   }
 
   std::string_view name() const override { return name_; }
-  int threads() const override { return like_->threads(); }
+  int threads(int64_t rows) const override { return like_->threads(rows); }
   size_t weight_memory() const override { return like_->weight_memory(); }
   const Ops& ops() const override { return like_->ops(); }
 

@@ -30,7 +30,7 @@ class RefDevice final : public Device {
   }
 
   std::string_view name() const override { return "ref"; }
-  int threads() const override { return team_.threads(); }
+  int threads(int64_t) const override { return team_.threads(); }
   const Ops& ops() const override { return ops_; }
 
   void upload(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
