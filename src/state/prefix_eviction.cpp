@@ -16,6 +16,7 @@ constexpr double kDearPosition = 30000;
 // snapshots that counts.
 constexpr std::array<double, kMarks> kPrior = {0.05, 0.2, 0.4, 0.5, 0.5};
 constexpr double kPriorWeight = 16;
+constexpr double kLine = 0.5;
 constexpr double kPassed = 0.25;  // of the likelihood, when one line has gone on from there
 
 }  // namespace
@@ -75,6 +76,11 @@ double PrefixTree::prior(Mark mark) const {
          (static_cast<double>(marks_stored_[i]) + kPriorWeight);
 }
 
+// A line that has gone on from one of its ends before is likely to do so again.
+double PrefixTree::inherited(const Node* above) const {
+  return above && above->used && above->mark >= Mark::kPrompt ? kLine : 0;
+}
+
 double PrefixTree::likelihood(const Node& node, size_t children) const {
   const double age = static_cast<double>(clock_ - node.last_use);
   return std::exp2(-age / options_.half_life) * (prior(node.mark) + node.uses) *
@@ -103,7 +109,7 @@ PrefixTree::Node* PrefixTree::snapshot_victim(const Want& want) const {
     double value = static_cast<double>(node.last_use);
     if (by_value) {
       const Node* above = &node == want.above ? node.snapshot_above() : want.above;
-      const double limit = prior(want.mark) * cost(above, want.length);
+      const double limit = (prior(want.mark) + want.uses) * cost(above, want.length);
       value = worth(node, want) / static_cast<double>(node.snapshot_bytes());
       if (value >= limit / static_cast<double>(want.bytes)) return;
     }
@@ -135,7 +141,7 @@ int64_t PrefixTree::freed_by(const Node& leaf) const {
 // that free none go too, for nodes above them may free some.
 PrefixTree::Node* PrefixTree::page_victim(const Want& want) const {
   const bool by_value = options_.eviction == Eviction::kByValue, for_snapshot = want.length > 0;
-  const double limit = prior(want.mark) * cost(want.above, want.length) /
+  const double limit = (prior(want.mark) + want.uses) * cost(want.above, want.length) /
                        static_cast<double>(std::max<int64_t>(want.pages, 1));
   Node *victim = nullptr, *other = nullptr;
   double least = std::numeric_limits<double>::max(), least_other = least;

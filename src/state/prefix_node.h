@@ -19,7 +19,8 @@ struct PrefixTree::Node {
 
   std::optional<RecurrentSnapshot> snapshot;
   Mark mark = Mark::kGrid;
-  double uses = 0;        // as of last_use, fading
+  bool used = false;
+  double uses = 0;        // as of last_use, fading; inherited() to begin with
   uint64_t last_use = 0;  // or when it was stored
 
   int64_t end() const { return begin + static_cast<int64_t>(tokens.size()); }
@@ -52,6 +53,7 @@ struct PrefixTree::Want {
   int64_t pages = 0;              // to be held that are not yet
   const Node* keep = nullptr;     // the lowest node of its way: stays, with all above it
   const Node* above = nullptr;    // whose snapshot is the next above
+  double uses = 0;                // inherited
   const Node* carries = nullptr;  // gets a child more
 };
 

@@ -165,7 +165,7 @@ Sequence PrefixTree::start(std::span<const int32_t> prompt, PrefixMatch& match) 
     Node* node = const_cast<Node*>(usable_node(walk(prompt), limit, usable));
     CHECK(node && usable == match.usable);
     if (free_pages(usable % kPageTokens != 0, node)) {
-      if (node->uses == 0) ++marks_used_[static_cast<size_t>(node->mark)];
+      if (!std::exchange(node->used, true)) ++marks_used_[static_cast<size_t>(node->mark)];
       node->uses = node->uses * std::exp2(-static_cast<double>(clock_ - node->last_use) /
                                           options_.half_life) +
                    1;
@@ -249,6 +249,7 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
   want.keep = way.next ? way.next : way.node;
   want.above = way.node->snapshot ? way.node : way.node->snapshot_above();
   want.carries = way.next ? nullptr : way.node;
+  want.uses = inherited(want.above);
   // The last page, where the sequence may still write into it, is copied.
   const bool copies =
       way.known < length && !ended && (length % kPageTokens != 0 || options_.drafts);
@@ -284,7 +285,8 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
   node.snapshot = take_recurrent(sequence, length);
   CHECK(node.snapshot->bytes() == bytes);
   node.mark = mark;
-  node.uses = 0;
+  node.uses = want.uses;
+  node.used = false;
   node.last_use = clock_;
   snapshot_bytes_ += bytes;
   ++stored_;

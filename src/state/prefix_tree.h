@@ -13,7 +13,8 @@
 //   cost = tokens to run again from the next snapshot above, those far into a context counted as
 //          dearer, since attention grows with the position
 //   likelihood = 2^(-age / half_life) * (prior of the mark + uses), a quarter of it for a snapshot
-//          that one line of tokens has gone on from: a conversation goes on from its last state
+//          that one line of tokens has gone on from: a conversation goes on from its last state.
+//          A line that went on before has half a use in advance
 // Age counts requests. The prior of a kind of mark is how many of its snapshots have been used at
 // all so far, so a server whose template drops thoughts learns that ends of answers serve nobody.
 // What is worth less than all that would have to go for it is not stored.
@@ -43,7 +44,7 @@ struct PrefixTreeOptions {
   size_t kv_bytes = SIZE_MAX;  // of pages, those that sequences use too included
   size_t snapshot_bytes = SIZE_MAX;
   Eviction eviction = Eviction::kByValue;
-  double half_life = 256;  // requests
+  double half_life = 32;  // requests
   // A position's row in an MTP layer depends on the token after it, so nodes keep the page of the
   // position before them too, and a sequence that starts here must write that one row again.
   bool drafts = false;
@@ -126,6 +127,7 @@ class PrefixTree {
   void drop_snapshot(Node& node, const Node* keep);
 
   double prior(Mark mark) const;
+  double inherited(const Node* above) const;
   double likelihood(const Node& node, size_t children) const;
   double cost(const Node* from, int64_t to) const;
   double worth(const Node& node, const Want& want) const;
