@@ -9,6 +9,11 @@ namespace braid {
 
 namespace {
 
+PrefixTreeOptions fitting(PrefixTreeOptions options, const Engine& engine) {
+  options.drafts = engine.options().draft;
+  return options;
+}
+
 // A prompt waits for another that is running when that spares so many tokens.
 constexpr int64_t kWorthWaiting = 64;
 
@@ -81,7 +86,7 @@ Scheduler::Scheduler(Engine& engine, const SamplerVocabulary& vocabulary,
     : engine_(engine),
       vocabulary_(vocabulary),
       options_(options),
-      tree_(engine.pool(), options.prefix),
+      tree_(engine.pool(), fitting(options.prefix, engine)),
       shared_(options.shared_seconds, engine.options().ubatch),
       alone_(options.alone_seconds, engine.options().ubatch),
       thread_([this] { loop(); }) {}
