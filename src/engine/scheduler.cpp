@@ -65,6 +65,7 @@ struct Scheduler::Job {
   int64_t answer() const { return static_cast<int64_t>(tokens.size()) - prompt(); }
   int64_t length() const { return sequence ? sequence->length() : 0; }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - length(); }
+  bool suspect() const { return length() < suspect_until; }
   bool decoding() const { return pending() == 1 && answer() > 0; }
 
   RequestId id;
@@ -78,7 +79,7 @@ struct Scheduler::Job {
   std::vector<PlannedMark> marks;  // to come, the next one last
   Outcome outcome;
   bool started = false, ended = false;
-  bool suspect = false;  // was in a step that failed
+  int64_t suspect_until = 0;  // where a step would have brought it that failed
 };
 
 Scheduler::Scheduler(Engine& engine, const SamplerVocabulary& vocabulary,
@@ -157,13 +158,27 @@ SchedulerStats Scheduler::stats() const {
 // ---- Between steps
 
 void Scheduler::loop() {
-  while (take_in()) {
-    end_late();
-    admit();
-    step();
+  for (bool more = true; more;) {
+    try {
+      more = take_in();
+      end_late();
+      admit();
+      step();
+    } catch (const std::exception& error) {
+      fail_all(error.what());
+    }
     forget_ended();
     publish();
   }
+}
+
+// Braid contradicts itself outside of any request: none of them can be trusted to be whole.
+void Scheduler::fail_all(const char* what) {
+  for (const auto* jobs : {&running_, &waiting_})
+    for (const auto& job : *jobs)
+      if (job) end(*job, EndReason::kFailed, what);
+  std::erase(waiting_, nullptr);
+  tree_.clear();
 }
 
 // False when all is over. Waits while there is nothing to do.
@@ -214,11 +229,16 @@ void Scheduler::admit() {
   });
   for (auto& job : waiting_) {
     if (static_cast<int>(running_.size()) == engine_.options().sequences) break;
-    const Admission admission = try_admit(*job);
-    if (admission == Admission::kNoRoom) break;
-    if (admission == Admission::kStarted) running_.push_back(std::move(job));
+    try {
+      const Admission admission = try_admit(*job);
+      if (admission == Admission::kNoRoom) break;
+      if (admission == Admission::kStarted) running_.push_back(std::move(job));
+    } catch (const std::exception& error) {
+      end(*job, EndReason::kFailed, error.what());
+    }
   }
   std::erase(waiting_, nullptr);
+  forget_ended();
   CHECK(!running_.empty() || waiting_.empty());
 }
 
@@ -304,7 +324,7 @@ void Scheduler::step() {
 std::vector<Scheduler::Job*> Scheduler::take_turns() const {
   std::vector<Job*> jobs;
   for (const auto& job : running_) {
-    if (job->suspect) return {job.get()};
+    if (job->suspect()) return {job.get()};
     jobs.push_back(job.get());
   }
   return jobs;
@@ -333,11 +353,10 @@ void Scheduler::run(std::span<Job* const> jobs, std::span<const int64_t> rows) {
     CHECK(tree_.make_room(missing));
     engine_.step(feeds);
   } catch (const std::exception& error) {
-    return step_failed(fed, error.what());
+    return step_failed(fed, fed_rows, error.what());
   }
   int64_t row = 0;
   for (size_t i = 0; i < fed.size(); ++i) {
-    fed[i]->suspect = false;
     const bool chooses = feeds[i].logits > 0;
     try {
       went_on(*fed[i], fed_rows[i], chooses ? engine_.logits(row) : std::span<const float>());
@@ -389,13 +408,15 @@ void Scheduler::choose(Job& job, std::span<const float> logits) {
     end(job, job.most == job.request.max_tokens ? EndReason::kMaxTokens : EndReason::kContextFull);
 }
 
-// Who was alone is at fault; others run alone next. A state that was lost is run again, and stays
-// what it was, so nobody sees more of it than the time.
-void Scheduler::step_failed(std::span<Job* const> jobs, const char* what) {
+// Who was alone is at fault; others run alone until they are past this step. A state that was lost
+// is run again, and becomes what it was, so nobody sees more of it than the time.
+void Scheduler::step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
+                            const char* what) {
   ++counts_.failed_steps;
   if (jobs.size() == 1) return end(*jobs.front(), EndReason::kFailed, what);
-  for (Job* job : jobs) {
-    job->suspect = true;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    Job* job = jobs[i];
+    job->suspect_until = job->length() + rows[i];
     if (job->length() >= job->sequence->floor()) continue;
     job->sequence.reset();
     const auto at = std::find_if(running_.begin(), running_.end(),

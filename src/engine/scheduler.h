@@ -88,8 +88,9 @@ class Scheduler {
   void went_on(Job& job, int64_t rows, std::span<const float> logits);
   void store_marks(Job& job);
   void choose(Job& job, std::span<const float> logits);
-  void step_failed(std::span<Job* const> jobs, const char* what);
+  void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows, const char* what);
   void end(Job& job, EndReason reason, const std::string& error = {});
+  void fail_all(const char* what);
   void forget_ended();
   void publish();
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <utility>
 
 namespace braid {
@@ -27,6 +28,16 @@ size_t common(std::span<const int32_t> a, std::span<const int32_t> b) {
   const size_t n = std::min(a.size(), b.size());
   return static_cast<size_t>(
       std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(n), b.begin()).first - a.begin());
+}
+
+// What the tree keeps is a favour: where the machine has no memory for it, it does without.
+bool taken(const Sequence& sequence, int64_t length, RecurrentSnapshot& snapshot) {
+  try {
+    snapshot = take_recurrent(sequence, length);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -262,11 +273,14 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
                       [&](int32_t page) { return held_[static_cast<size_t>(page)] == 0; }) +
         copies;
   }
-  if (!evict_for_snapshots(want) || !evict_for_pages(want, copies)) {
+  RecurrentSnapshot snapshot;
+  if (!evict_for_snapshots(want) || !evict_for_pages(want, copies) ||
+      !taken(sequence, length, snapshot)) {
     tidy(want.keep, nullptr);
     ++refused_;
     return false;
   }
+  CHECK(snapshot.bytes() == bytes);
   way = walk(tokens);  // nodes may have been merged
   if (way.next) way.node = &split(*way.next, way.known);
   if (way.known < length) {
@@ -282,8 +296,7 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
     way.node = &grow(*way.node, tokens.subspan(static_cast<size_t>(way.known)), std::move(pages));
   }
   Node& node = *way.node;
-  node.snapshot = take_recurrent(sequence, length);
-  CHECK(node.snapshot->bytes() == bytes);
+  node.snapshot = std::move(snapshot);
   node.mark = mark;
   node.uses = want.uses;
   node.used = false;

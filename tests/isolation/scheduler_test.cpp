@@ -369,6 +369,41 @@ TEST(SchedulerEnds, TheHighestPriorityGoesFirst) {
   EXPECT_EQ(order, (std::vector<int>{0, 4, 2, 1, 3}));
 }
 
+// Each row takes a while.
+void (*quick_embed)(const EmbedArgs&, const Share&) = nullptr;
+void slow_embed(const EmbedArgs& args, const Share& share) {
+  if (share.thread == 0) std::this_thread::sleep_for(1ms * args.batch.counts->rows);
+  quick_embed(args, share);
+}
+void plant_slow_rows(Ops& ops) {
+  quick_embed = ops.embed.work;
+  ops.embed.work = slow_embed;
+}
+
+TEST(SchedulerBudget, ALongPromptDoesNotHoldUpAnswers) {
+  SchedulerOptions options;
+  options.shared_seconds = options.alone_seconds = 0.02;
+  House house(kPlain, engine_options(), options, plant_slow_rows);
+  Request endless = request_of(timeline(1, 30), 400, 1);
+  endless.end_tokens.clear();
+  auto decoding = house.ask(std::move(endless));
+  while (decoding->given < 5) std::this_thread::sleep_for(1ms);
+  const int before = decoding->given;
+  Request prompt = request_of(timeline(0, 400), 1, 0);
+  std::vector<int64_t> progress;
+  prompt.on_progress = [&](const PromptProgress& p) { progress.push_back(p.done); };
+  auto long_one = house.ask(std::move(prompt));
+  long_one->wait();
+  EXPECT_GE(decoding->given - before, 12);  // 400 rows of 1 ms in steps of 20 to 33
+  house.scheduler->cancel(decoding->id);
+  EXPECT_TRUE(house.as_alone(*decoding));
+  EXPECT_TRUE(house.as_alone(*long_one));
+  EXPECT_LT(house.scheduler->stats().longest_step_seconds, 0.15);
+  ASSERT_GE(progress.size(), 12u);
+  EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
+  EXPECT_EQ(progress.back(), 400);
+}
+
 TEST(SchedulerEnds, RefusesWhatCouldNeverRun) {
   SchedulerOptions few;
   few.queue = 1;
