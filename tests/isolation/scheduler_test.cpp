@@ -149,6 +149,8 @@ void play_traffic(House& house, int requests, uint32_t seed) {
       }
     });
   for (std::thread& thread : threads) thread.join();
+  for (auto& mine : answers)
+    for (auto& answer : mine) answer->wait();  // nobody is told any more, whatever fails below
   int cancelled = 0, all = 0;
   for (auto& mine : answers)
     for (auto& answer : mine) {
@@ -242,6 +244,23 @@ TEST_P(Scheduling, AConversationRunsItsNewTokensAlone) {
   EXPECT_LE(static_cast<double>(rows), 1.1 * static_cast<double>(fresh)) << rows << " of " << fresh;
   EXPECT_GT(rows, fresh / 2);
   EXPECT_EQ(house.scheduler->stats().failed, 0);
+}
+
+// Steps stop where a snapshot is due, and no later than its state is in the ring.
+TEST_P(Scheduling, MarksInsideOfAPromptGetTheirSnapshots) {
+  House house(GetParam());
+  const Tokens prompt = timeline(0, 333);
+  Request r = request_of(prompt, 1, 0);
+  r.messages = {100, 170, 230};
+  house.ask(std::move(r))->wait();
+  for (const int64_t message : {100, 170, 230}) {
+    auto other =
+        house.ask(request_of(joined(part(prompt, 0, message + 3), timeline(9, 30)), 4, message));
+    EXPECT_EQ(other->wait().cached.usable, message);
+    EXPECT_EQ(other->wait().cached.known, message + 3);
+    EXPECT_EQ(other->wait().cached.missed, Missed::kNoState);
+    ASSERT_TRUE(house.as_alone(*other));
+  }
 }
 
 // The same prompt several times at once runs once.
