@@ -93,7 +93,9 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
   if (options_.logit_rows == 0) options_.logit_rows = options_.sequences;
   options_.logit_rows = std::min(options_.logit_rows, options_.ubatch);
   max_pages_ = StatePool::pages_for(options_.context);
-  const int64_t pages = max_pages_ * options_.sequences + options_.spare_slots;
+  if (options_.pages < 0) fail("{} pages of keys and values", options_.pages);
+  const int64_t pages =
+      options_.pages > 0 ? options_.pages : max_pages_ * options_.sequences + options_.spare_slots;
   if (pages >= std::numeric_limits<int32_t>::max())
     fail("{} sequences of {} tokens: too many pages to count; take a shorter context (-c)",
          options_.sequences, options_.context);

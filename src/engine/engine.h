@@ -25,6 +25,7 @@ struct EngineOptions {
   int64_t context = 4096;  // most tokens of a sequence
   int sequences = 1;       // most sequences at a time
   int spare_slots = 0;     // for forks beside them that share all but their last page
+  int64_t pages = 0;       // of keys and values; 0: enough for all sequences at their full length
   int64_t ubatch = 512;    // most rows of a step
   int64_t logit_rows = 0;  // most rows of a step whose logits are wanted; 0: one per sequence
   DType key_type = DType::F16, value_type = DType::F16;

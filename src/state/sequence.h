@@ -14,6 +14,7 @@
 
 namespace braid {
 
+struct RecurrentSnapshot;
 struct Snapshot;
 
 // The shortest length that a slot still serves after positions [0, furthest) have been written,
@@ -70,6 +71,9 @@ class Sequence {
  private:
   Sequence(StatePool& pool, int32_t slot) : pool_(&pool), slot_(slot) {}
   friend Sequence restore(StatePool& pool, const Snapshot& snapshot);
+  friend Sequence resume(StatePool& pool, std::span<const int32_t> tokens,
+                         std::span<const int32_t> pages, const RecurrentSnapshot& recurrent,
+                         int64_t taken_at);
 
   void drop_pages(int64_t length);
   void release();

@@ -248,7 +248,57 @@ DType read_type(Reader& in) {
   return *type;
 }
 
+// How far back a snapshot at `length` goes.
+int64_t snapshot_floor(const Sequence& sequence, int64_t length) {
+  CHECK_THAT(length >= sequence.floor() && length <= sequence.length(),
+             "a snapshot at {} of a sequence from {} to {}", length, sequence.floor(),
+             sequence.length());
+  const int64_t floor = std::max(block_start(length), sequence.floor());
+  // All rows from position 0 on are held, and before it are the zeros of a fresh slot.
+  return !sequence.pool().spec().has_recurrent() || floor <= kConvHistory ? 0 : floor;
+}
+
+// For the visits: copies what they show to `to`, or there from `from`.
+template <class T>
+auto download(const StatePool& pool, T* to) {
+  return [&pool, to](const auto* from, size_t count) mutable {
+    pool.device().download(to, from, count * sizeof *from);
+    to += count;
+  };
+}
+
+template <class T>
+auto upload(const StatePool& pool, const T* from) {
+  return [&pool, from](auto* to, size_t count) mutable {
+    pool.device().upload(to, from, count * sizeof *from);
+    from += count;
+  };
+}
+
+void put_recurrent(StatePool& pool, int32_t slot, const RecurrentSnapshot& s, int64_t length) {
+  visit_blocks(pool, slot, length, upload(pool, s.blocks.data()));
+  visit_conv(pool, slot, first_conv(s.floor), length, upload(pool, s.conv.data()));
+}
+
 }  // namespace
+
+RecurrentSnapshot take_recurrent(const Sequence& sequence, int64_t length) {
+  const StatePool& pool = sequence.pool();
+  RecurrentSnapshot s;
+  s.floor = snapshot_floor(sequence, length);
+  const int64_t first = first_conv(s.floor);
+  s.blocks.resize(block_floats(pool.spec(), length));
+  s.conv.resize(static_cast<size_t>(length - first) * conv_floats(pool.spec()));
+  visit_blocks(pool, sequence.slot(), length, download(pool, s.blocks.data()));
+  visit_conv(pool, sequence.slot(), first, length, download(pool, s.conv.data()));
+  return s;
+}
+
+size_t recurrent_bytes(const Sequence& sequence, int64_t length) {
+  const StateSpec& spec = sequence.pool().spec();
+  const auto rows = static_cast<size_t>(length - first_conv(snapshot_floor(sequence, length)));
+  return (block_floats(spec, length) + rows * conv_floats(spec)) * sizeof(float);
+}
 
 Snapshot take(const Sequence& sequence) {
   const StatePool& pool = sequence.pool();
@@ -259,23 +309,9 @@ Snapshot take(const Sequence& sequence) {
   s.key_type = pool.options().key_type;
   s.value_type = pool.options().value_type;
   s.tokens.assign(sequence.tokens().begin(), sequence.tokens().end());
-  s.recurrent.floor = std::max(block_start(length), sequence.floor());
-  // All rows from position 0 on are held, and before it are the zeros of a fresh slot.
-  if (!s.spec.has_recurrent() || s.recurrent.floor <= kConvHistory) s.recurrent.floor = 0;
-
-  const int64_t first = first_conv(s.recurrent.floor);
-  s.recurrent.blocks.resize(block_floats(s.spec, length));
-  s.recurrent.conv.resize(static_cast<size_t>(length - first) * conv_floats(s.spec));
+  s.recurrent = take_recurrent(sequence, length);
   s.kv.rows.resize(static_cast<size_t>(length) * kv_bytes(s));
-  const auto download = [&pool](auto* to) {
-    return [&pool, to](const auto* from, size_t count) mutable {
-      pool.device().download(to, from, count * sizeof *from);
-      to += count;
-    };
-  };
-  visit_blocks(pool, sequence.slot(), length, download(s.recurrent.blocks.data()));
-  visit_conv(pool, sequence.slot(), first, length, download(s.recurrent.conv.data()));
-  visit_kv(pool, sequence.pages(), length, download(s.kv.rows.data()));
+  visit_kv(pool, sequence.pages(), length, download(pool, s.kv.rows.data()));
   return s;
 }
 
@@ -285,19 +321,33 @@ Sequence restore(StatePool& pool, const Snapshot& s) {
   const int64_t length = s.length();
   Sequence sequence(pool);
   sequence.reserve(length);
-  const auto upload = [&pool](const auto* from) {
-    return [&pool, from](auto* to, size_t count) mutable {
-      pool.device().upload(to, from, count * sizeof *from);
-      from += count;
-    };
-  };
-  visit_blocks(pool, sequence.slot(), length, upload(s.recurrent.blocks.data()));
-  visit_conv(pool, sequence.slot(), first_conv(s.recurrent.floor), length,
-             upload(s.recurrent.conv.data()));
-  visit_kv(pool, sequence.pages(), length, upload(s.kv.rows.data()));
+  put_recurrent(pool, sequence.slot(), s.recurrent, length);
+  visit_kv(pool, sequence.pages(), length, upload(pool, s.kv.rows.data()));
   sequence.tokens_ = s.tokens;
   sequence.furthest_ = length;
   sequence.base_floor_ = s.recurrent.floor;
+  return sequence;
+}
+
+Sequence resume(StatePool& pool, std::span<const int32_t> tokens, std::span<const int32_t> pages,
+                const RecurrentSnapshot& recurrent, int64_t taken_at) {
+  const auto length = static_cast<int64_t>(tokens.size());
+  CHECK_THAT(recurrent.floor <= length && length <= taken_at, "{} tokens of {} to {}", length,
+             recurrent.floor, taken_at);
+  CHECK(static_cast<int64_t>(pages.size()) == StatePool::pages_for(length));
+  CHECK(recurrent.blocks.size() == block_floats(pool.spec(), taken_at));
+  Sequence sequence(pool);
+  put_recurrent(pool, sequence.slot(), recurrent, taken_at);
+  sequence.pages_.reserve(pages.size());
+  for (size_t i = 0; i < static_cast<size_t>(length / kPageTokens); ++i) {
+    pool.add_ref(pages[i]);
+    sequence.pages_.push_back(pages[i]);
+  }
+  if (length % kPageTokens != 0) sequence.pages_.push_back(pool.clone_page(pages.back()));
+  sequence.tokens_.assign(tokens.begin(), tokens.end());
+  sequence.reserved_ = length;
+  sequence.furthest_ = taken_at;
+  sequence.base_floor_ = recurrent.floor;
   return sequence;
 }
 

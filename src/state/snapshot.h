@@ -4,7 +4,8 @@
 // state cannot: a recurrent part may later hang on pages that stay. Only what the next tokens need
 // is in it: S of the current block, the ring entries of that block, raw rows of the convolution. A
 // restored sequence steps back to `floor`, which is the start of the current block unless the
-// source held less.
+// source held less. The recurrent part alone, on pages that somebody keeps, is what prefix_tree.h
+// is made of.
 #pragma once
 
 #include "state/sequence.h"
@@ -48,6 +49,19 @@ Snapshot take(const Sequence& sequence);
 // A new sequence with slot and pages of its own. Throws Error when the snapshot comes from other
 // shapes or cache types, or the pool is exhausted.
 Sequence restore(StatePool& pool, const Snapshot& snapshot);
+
+// The recurrent part alone, of the sequence as it was at `length`, which lies between its floor and
+// its length: what the ring still holds needs no step of its own.
+RecurrentSnapshot take_recurrent(const Sequence& sequence, int64_t length);
+size_t recurrent_bytes(const Sequence& sequence, int64_t length);  // what that will take
+
+// A sequence that stands after `tokens`, whose keys and values lie on `pages`. Full pages are
+// shared; the last one, where it is partly filled, is copied at once, so what the sequence takes
+// later is a matter of its length alone. `recurrent` was taken at `taken_at`, from where the
+// sequence steps back to tokens.size(), at least recurrent.floor. Throws Error when the pool is
+// exhausted.
+Sequence resume(StatePool& pool, std::span<const int32_t> tokens, std::span<const int32_t> pages,
+                const RecurrentSnapshot& recurrent, int64_t taken_at);
 
 // For a file: header (magic, version, shapes, types, length), the parts, a checksum over all of it.
 std::vector<std::byte> to_bytes(const Snapshot& snapshot);

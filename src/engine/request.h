@@ -1,0 +1,67 @@
+// What a caller asks of the scheduler, and what it hears.
+//
+// Callbacks run on the scheduler's thread, between steps, so they must be quick: put into a queue
+// what takes long. One that throws ends its own request and harms no other.
+#pragma once
+
+#include "sample/options.h"
+#include "state/prefix_tree.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace braid {
+
+using RequestId = uint64_t;
+
+enum class EndReason {
+  kEndToken,
+  kMaxTokens,
+  kContextFull,
+  kStopped,  // by on_token
+  kCancelled,
+  kDeadline,
+  kHandedBack,  // the scheduler shut down
+  kFailed,
+};
+std::string_view name_of(EndReason reason);
+
+// Of a prompt, while it runs.
+struct PromptProgress {
+  int64_t tokens = 0, cached = 0, done = 0;  // done: cached ones included
+};
+
+struct Outcome {
+  EndReason reason = EndReason::kFailed;
+  std::string error;            // of kFailed
+  std::vector<int32_t> tokens;  // the answer, without the end token
+  int32_t end_token = -1;
+  uint64_t seed = 0;        // given as an option it makes the same answer again
+  PrefixMatch cached;       // what was there when the request started, and why no more
+  int64_t prompt_rows = 0;  // of the prompt, through the layers
+  double queue_seconds = 0, first_token_seconds = 0, seconds = 0;  // since it was submitted
+};
+
+struct Request {
+  std::vector<int32_t> prompt;
+  std::vector<int64_t> messages;  // positions in the prompt where messages end, for snapshots
+  SamplerOptions sampling;
+  int64_t max_tokens = -1;  // below 0: as many as the context takes
+  std::vector<int32_t> end_tokens;
+  int priority = 0;  // the highest first; equal ones as they came
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+
+  // Each token of the answer but the end token, with the model's logits; false ends the answer
+  // with this token.
+  std::function<bool(int32_t token, std::span<const float> logits)> on_token;
+  std::function<void(const PromptProgress&)> on_progress;
+  std::function<void(const Outcome&)> on_end;  // exactly once
+};
+
+}  // namespace braid

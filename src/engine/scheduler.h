@@ -1,0 +1,120 @@
+// Runs the requests of many threads on one engine, and keeps what they leave behind for the next.
+//
+// One thread of its own owns the engine and the prefix tree from construction to destruction.
+// Between steps it takes in what came, ends what was cancelled or is late, admits what fits, and
+// plans the next step: a row for every request that decodes, and parts of prompts, as many rows as
+// fit the time budget. Whoever shares its steps, a request gives the tokens of its solo run.
+//
+// A request is admitted when a slot is free and all pages that it may ever need are, or can be made
+// free by forgetting what nobody uses, beside those promised to others: what has started never
+// runs out of memory. The first of the queue is never passed by one that needs less. A prompt that
+// begins as one that is running now waits until that has come so far, and goes on from there.
+//
+// A step that fails is run again request by request, so that only the one at fault ends.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/request.h"
+#include "engine/step_plan.h"
+#include "sample/sampler.h"
+#include "state/marks.h"
+#include "state/prefix_tree.h"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+namespace braid {
+
+struct SchedulerOptions {
+  PrefixTreeOptions prefix;
+  double shared_seconds = 0.15;  // of a step while others run or wait
+  double alone_seconds = 0.25;   // of one that is for a single request: cancelling waits so long
+  int queue = 256;               // most requests that wait
+};
+
+// So far, or as it is between two steps.
+struct SchedulerStats {
+  int64_t running = 0, waiting = 0;
+  int64_t submitted = 0, ended = 0, failed = 0;
+  int64_t steps = 0, failed_steps = 0;
+  int64_t prompt_tokens = 0, cached_tokens = 0, prompt_rows = 0, answer_tokens = 0;
+  double longest_step_seconds = 0;
+  PrefixTreeUsage prefix;
+};
+
+class Scheduler {
+ public:
+  // Engine and vocabulary outlive the scheduler; the engine has no sequences, and nobody else uses
+  // it.
+  Scheduler(Engine& engine, const SamplerVocabulary& vocabulary, const SchedulerOptions& options);
+  ~Scheduler();  // shut_down(0)
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // From any thread. submit() throws Error for what could never run, a full queue, and after
+  // shut_down(); on_end is called once for every id that it returned. cancel() of an id that has
+  // ended does nothing.
+  RequestId submit(Request request);
+  void cancel(RequestId id);
+  SchedulerStats stats() const;
+
+  // Takes no more requests, lets those that came end for so many seconds, hands the others back
+  // (kHandedBack, with what they have) and returns when all is over. From any thread but a
+  // callback.
+  void shut_down(double grace_seconds);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Job;
+  enum class Admission { kStarted, kWaits, kNoRoom };
+
+  void loop();
+  bool take_in();
+  void end_late();
+  void admit();
+  Admission try_admit(Job& job);
+  bool follows_another(const Job& job, PrefixMatch& match);
+  void start(Job& job, bool from_tree);
+  int64_t promised_pages() const;
+
+  void step();
+  std::vector<Job*> take_turns() const;
+  void run(std::span<Job* const> jobs, std::span<const int64_t> rows);
+  void went_on(Job& job, int64_t rows, std::span<const float> logits);
+  void store_marks(Job& job);
+  void choose(Job& job, std::span<const float> logits);
+  void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows, const char* what);
+  void end(Job& job, EndReason reason, const std::string& error = {});
+  void fail_all(const char* what);
+  void forget_ended();
+  void publish();
+
+  Engine& engine_;
+  const SamplerVocabulary& vocabulary_;
+  SchedulerOptions options_;
+  PrefixTree tree_;
+  SampleWorkspace workspace_;
+  StepBudget shared_, alone_;
+  std::vector<std::unique_ptr<Job>> waiting_, running_;
+  SchedulerStats counts_;
+
+  mutable std::mutex mutex_;  // of all below
+  std::condition_variable came_;
+  std::vector<std::unique_ptr<Job>> incoming_;
+  std::unordered_set<RequestId> cancelled_;
+  bool closing_ = false;
+  Clock::time_point closing_at_;
+  RequestId next_id_ = 1;
+  int64_t queued_ = 0;  // incoming_ and waiting_
+  SchedulerStats published_;
+
+  std::mutex joining_;
+  std::thread thread_;
+};
+
+}  // namespace braid
