@@ -41,13 +41,14 @@ constexpr Range range(const PackedInfo& info) {
 template <PackedType T>
 constexpr Range kRange = range(kInfo<T>);
 
-// The largest sum of two products of inputs, -127 .. 127, and operands up to `top`.
-constexpr int pair_of(int top) { return 2 * 127 * top; }
+// The four inputs that two results of vpmaddubsw hold in each of their 16 bits, sizes added up:
+// quantise() below leaves no more.
+constexpr int kFourInputs = 255;
 
-// Values that two products of 16 bits have no room for when they are made positive: their size
-// meets the input with the value's sign.
+// Values that 16 bits have no room for when they are made positive: their size meets the input with
+// the value's sign.
 template <PackedType T>
-constexpr bool kSigned = !kVnni && pair_of(kRange<T>.high - kRange<T>.low) > 32767;
+constexpr bool kSigned = !kVnni && kFourInputs * (kRange<T>.high - kRange<T>.low) > 32767;
 
 // What the unsigned operand has more than the value.
 template <PackedType T>
@@ -58,9 +59,9 @@ template <PackedType T>
 constexpr int sums_in_16_bits() {
   constexpr int low = kRange<T>.low, high = kRange<T>.high;
   constexpr int top = !kSigned<T> ? high - low : -low > high ? -low : high;
-  constexpr int sums = 32767 / pair_of(top);
-  static_assert(sums >= 1);
-  return sums >= 8 ? 8 : sums >= 4 ? 4 : sums >= 2 ? 2 : 1;
+  constexpr int fours = 32767 / (kFourInputs * top);
+  static_assert(fours >= 1);
+  return fours >= 4 ? 8 : fours >= 2 ? 4 : 2;
 }
 
 // Rows that are multiplied at once: their sums of both halves of the strip are registers, beside
@@ -73,7 +74,7 @@ constexpr int rows_at_once() {
   if constexpr (kVnni)
     return 6;
   else
-    return sums_in_16_bits<T>() > 2 ? 5 : sums_in_16_bits<T>() == 2 ? 3 : 4;
+    return kSigned<T> ? 6 : sums_in_16_bits<T>() > 2 ? 5 : 3;
 }
 
 [[gnu::always_inline]] inline __m256i line(const uint8_t* p) {
@@ -134,22 +135,33 @@ struct FromStrip {
   [[gnu::always_inline]] __m256i get(int half) const {
     return group<T, G>(sub + 32 * half);
   }
+  template <int G>
+  [[gnu::always_inline]] __m256i size(int half) const {
+    return _mm256_abs_epi8(get<G>(half));
+  }
 };
 template <PackedType T>
 struct Ready {
-  __m256i w[kGroups][2];
-  [[gnu::always_inline]] explicit Ready(FromStrip<T> from) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      w[0][h] = from.template get<0>(h), w[1][h] = from.template get<1>(h);
-      w[2][h] = from.template get<2>(h), w[3][h] = from.template get<3>(h);
-      w[4][h] = from.template get<4>(h), w[5][h] = from.template get<5>(h);
-      w[6][h] = from.template get<6>(h), w[7][h] = from.template get<7>(h);
-    }
-  }
+  __m256i w[kGroups][2], sizes[kSigned<T> ? kGroups : 1][2];
+  [[gnu::always_inline]] explicit Ready(FromStrip<T> from) { make<0>(from); }
   template <int G>
   [[gnu::always_inline]] __m256i get(int half) const {
     return w[G][half];
+  }
+  template <int G>
+  [[gnu::always_inline]] __m256i size(int half) const {
+    return sizes[G][half];
+  }
+
+ private:
+  template <int G>
+  [[gnu::always_inline]] void make(FromStrip<T> from) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      w[G][h] = from.template get<G>(h);
+      if constexpr (kSigned<T>) sizes[G][h] = _mm256_abs_epi8(w[G][h]);
+    }
+    if constexpr (G + 1 < kGroups) make<G + 1>(from);
   }
 };
 
@@ -254,16 +266,9 @@ struct RecordScales {
 
 // What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
 template <PackedType T>
-[[gnu::always_inline]] inline __m256i start(int32_t less) {
+[[gnu::always_inline, maybe_unused]] inline __m256i start(int32_t less) {
   constexpr int offset = kOffset<T>, zeros = offset ? __builtin_ctz(offset) : 0;
   return _mm256_set1_epi32((less >> (7 - zeros)) * (offset >> zeros));
-}
-
-// Pairs of products of one group.
-template <PackedType T>
-[[gnu::always_inline]] inline __m256i pairs(__m256i w, __m256i q) {
-  if constexpr (kSigned<T>) return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
-  return _mm256_maddubs_epi16(w, q);
 }
 
 [[gnu::always_inline, maybe_unused]] inline __m256i wide(__m256i pairs) {
@@ -310,7 +315,7 @@ template <PackedType T, int C, int G, int End, bool first, class Groups>
 #pragma GCC unroll 16
   for (int y = 0; y < C; ++y) {
     const __m256i x = four(q + 32 * y + 4 * G);
-    const __m256i a = pairs<T>(low, x), b = pairs<T>(high, x);
+    const __m256i a = _mm256_maddubs_epi16(low, x), b = _mm256_maddubs_epi16(high, x);
     s[y][0] = first ? a : sum16(s[y][0], a);
     s[y][1] = first ? b : sum16(s[y][1], b);
   }
@@ -330,23 +335,35 @@ template <PackedType T, int C, int G, int End, bool first, class Groups>
       for (int h = 0; h < 2; ++h) t[y][h] = first ? wide(s[y][h]) : sum32(t[y][h], wide(s[y][h]));
   } else {
     // One row at a time: only the wide sums stay in registers.
-    const Groups& groups = w;
-    __m256i part[2][2];
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      part[0][h] = groups.template get<G>(h);
-      if constexpr (sums == 2) part[1][h] = groups.template get<G + 1>(h);
-    }
+    const __m256i part[2][2] = {{w.template get<G>(0), w.template get<G>(1)},
+                                {w.template get<G + 1>(0), w.template get<G + 1>(1)}};
 #pragma GCC unroll 16
     for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
       for (int h = 0; h < 2; ++h) {
-        __m256i s = pairs<T>(part[0][h], four(q + 32 * y + 4 * G));
-        if constexpr (sums == 2) s = sum16(s, pairs<T>(part[1][h], four(q + 32 * y + 4 * G + 4)));
+        const int8_t* x = q + 32 * y + 4 * G;
+        const __m256i s = sum16(_mm256_maddubs_epi16(part[0][h], four(x)),
+                                _mm256_maddubs_epi16(part[1][h], four(x + 4)));
         t[y][h] = first ? wide(s) : sum32(t[y][h], wide(s));
       }
   }
   if constexpr (next < End) add_products<T, C, next, End, false>(w, q, t);
+}
+
+// t[y] (+)= the products of groups [G, End) in half h of the strip, for signed values.
+template <int C, int G, int End, bool first, class Groups>
+[[gnu::always_inline]] inline void add_signed(const Groups& w, int h, const int8_t* q, __m256i* t) {
+  const __m256i w0 = w.template get<G>(h), w1 = w.template get<G + 1>(h);
+  const __m256i size0 = w.template size<G>(h), size1 = w.template size<G + 1>(h);
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y) {
+    const int8_t* x = q + 32 * y + 4 * G;
+    const __m256i a = _mm256_maddubs_epi16(size0, _mm256_sign_epi8(four(x), w0));
+    const __m256i b = _mm256_maddubs_epi16(size1, _mm256_sign_epi8(four(x + 4), w1));
+    const __m256i s = wide(sum16(a, b));
+    t[y] = first ? s : sum32(t[y], s);
+  }
+  if constexpr (G + 2 < End) add_signed<C, G + 2, End, false>(w, h, q, t);
 }
 
 // Scales and minima of a stretch in both halves of the strip.
@@ -372,11 +389,31 @@ struct Rows {
   const float *scale, *sum;
 };
 
+// acc[h] += what the products t of row y in half h of a stretch stand for.
+template <PackedType T>
+[[gnu::always_inline]] inline void add_sum(__m256i t, int h, const StretchScales& by, const Rows& x,
+                                           int y, __m256* acc) {
+  if constexpr (!kVnni && kOffset<T> != 0) t = _mm256_add_epi32(t, start<T>(x.less[y]));
+  const __m256 scale = _mm256_mul_ps(by.scale[h], _mm256_set1_ps(x.scale[y]));
+  acc[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t), scale, acc[h]);
+  if constexpr (kInfo<T>.has_minimum())
+    acc[h] = _mm256_fmadd_ps(by.minimum[h], _mm256_set1_ps(x.sum[y]), acc[h]);
+}
+
 template <PackedType T, int C, int Begin, int End, class Groups>
 [[gnu::always_inline]] inline void stretch(const Groups& w, const StretchScales& by, const Rows& x,
                                            __m256 (*acc)[2]) {
   __m256i t[C][2];
-  if constexpr (kVnni) {
+  if constexpr (kSigned<T>) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      __m256i half[C];
+      add_signed<C, Begin, End, true>(w, h, x.q, half);
+#pragma GCC unroll 16
+      for (int y = 0; y < C; ++y) add_sum<T>(half[y], h, by, x, y, acc[y]);
+    }
+    return;
+  } else if constexpr (kVnni) {
 #pragma GCC unroll 16
     for (int y = 0; y < C; ++y) t[y][0] = t[y][1] = start<T>(x.less[y]);
     add_dots<C, Begin, End>(w, x.q, t);
@@ -386,15 +423,7 @@ template <PackedType T, int C, int Begin, int End, class Groups>
 #pragma GCC unroll 16
   for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      if constexpr (!kVnni && kOffset<T> != 0)
-        t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
-      const __m256 scale = _mm256_mul_ps(by.scale[h], _mm256_set1_ps(x.scale[y]));
-      __m256 a = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t[y][h]), scale, acc[y][h]);
-      if constexpr (kInfo<T>.has_minimum())
-        a = _mm256_fmadd_ps(by.minimum[h], _mm256_set1_ps(x.sum[y]), a);
-      acc[y][h] = a;
-    }
+    for (int h = 0; h < 2; ++h) add_sum<T>(t[y][h], h, by, x, y, acc[y]);
 }
 
 // A sub-block times C rows from row `first` of a tile of n on. by: of its one or two stretches.
@@ -427,6 +456,22 @@ template <PackedType T, int C>
     rows<T, C>(w, by, x, n, first, acc);
   else if constexpr (2 * C > rows_at_once<T>() + 1)
     pass<T, C - 1>(count, w, by, x, n, first, acc);
+}
+
+[[gnu::always_inline]] inline float largest(__m256 a) {
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+[[gnu::always_inline]] inline int32_t sum_of(__m256i a) {
+  __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32(x, 0xb1)));
+}
+// A mask of the first n of 8 lanes.
+[[gnu::always_inline]] inline __m256i first_lanes(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(n)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 // A tile of N rows in one pass, or of n in several where N is 0.
@@ -489,6 +534,62 @@ void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* 
   product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
 }
 
+// As in kernels/packed.cc but for the scale of avx2, which leaves room for four inputs in 16 bits.
+void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
+  constexpr int kCols = kScaleSubs * kSubCols, kVectors = kCols / 8;
+  // Rounding adds half a unit to each of four.
+  constexpr float kMost = 127.0f, kMostOfFour = kFourInputs - 2;
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  for (int64_t from = 0; from < cols; from += kCols) {
+    const int64_t left = cols - from;
+    __m256 v[kVectors], top = _mm256_setzero_ps(), four = top;
+#pragma GCC unroll 16
+    for (int i = 0; i < kVectors; ++i) {
+      v[i] = left >= 8 * i + 8 ? _mm256_loadu_ps(x + from + 8 * i)
+             : left > 8 * i    ? _mm256_maskload_ps(x + from + 8 * i, first_lanes(left - 8 * i))
+                               : _mm256_setzero_ps();
+      const __m256 size = _mm256_andnot_ps(sign, v[i]);
+      top = _mm256_max_ps(top, size);
+      // Two columns beside each other and those four further on.
+      const __m256 pairs = _mm256_add_ps(size, _mm256_permute_ps(size, 0xb1));
+      four = _mm256_max_ps(four, _mm256_add_ps(pairs, _mm256_permute2f128_ps(pairs, pairs, 1)));
+    }
+    float most = largest(top);
+    if constexpr (!kVnni) {
+      const float sum = largest(four) * (kMost / kMostOfFour);
+      most = sum > most ? sum : most;
+    }
+    const float scale = most / kMost;
+    // A group of tiny numbers has no inverse in f32: they count as zeros.
+    const __m256 inverse = _mm256_set1_ps(most > 1e-35f ? kMost / most : 0.0f);
+#pragma GCC unroll 4
+    for (int s = 0; s < kScaleSubs; ++s) {
+      if (kSubCols * s >= left) break;
+      __m256i q[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[4 * s + i], inverse));
+      // Packing leaves fours of bytes in the order 0 2 4 6 1 3 5 7.
+      const __m256i bytes = _mm256_permutevar8x32_epi32(
+          _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3])),
+          _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+      const TileView to = tile_view(tile, n);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(const_cast<int8_t*>(to.q) + 32 * y), bytes);
+      int32_t sum = 0;
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        const int32_t half = sum_of(_mm256_add_epi32(q[2 * h], q[2 * h + 1]));
+        const_cast<int32_t*>(to.less16)[h * n + y] = -128 * half;
+        const_cast<float*>(to.sum16)[h * n + y] = scale * static_cast<float>(half);
+        sum += half;
+      }
+      const_cast<int32_t*>(to.less)[y] = -128 * sum;
+      const_cast<float*>(to.scale)[y] = scale;
+      const_cast<float*>(to.sum)[y] = scale * static_cast<float>(sum);
+      tile += n * kTileBytes;
+    }
+  }
+}
+
 template <PackedType T, int N>
 void fill(Kernels& k) {
   StripProduct& to = k.strip[static_cast<int>(T)][N];
@@ -502,6 +603,7 @@ void fill(Kernels& k) {
 }  // namespace
 
 void fill_packed_avx2(Kernels& k) {
+  k.quantise = quantise;
 #define BRAID_FILL(name, ...) fill<PackedType::name, 1>(k);
   BRAID_PACKED_TYPES(BRAID_FILL)
 #undef BRAID_FILL
