@@ -279,12 +279,18 @@ template <PackedType T>
       a[h] = _mm256_fmadd_ps(sums.half[h], unit, a[h]);
   if constexpr (kInfo<T>.has_minimum()) {
     constexpr int stretches = kSubCols / kInfo<T>.scale_cols;
-    for (int i = stretches * s; i < stretches * (s + subs); ++i) {
-      const TileView view = tile_view(x + (i / stretches - s) * n * kTileBytes, n);
-      const float* of = stretches == 1 ? view.sum : view.sum16 + i % stretches * n;
-      const __m256 sum = _mm256_set1_ps(of[y]);
+    const int first = stretches * s;
+#pragma GCC unroll 4
+    for (int j = 0; j < kScaleSubs; ++j, x += n * kTileBytes) {
+      if (j == subs) break;
+      const TileView view = tile_view(x, n);
 #pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h) a[h] = _mm256_fmadd_ps(by.minimum[i][h], sum, a[h]);
+      for (int k = 0; k < stretches; ++k) {
+        const __m256 sum = _mm256_set1_ps(stretches == 1 ? view.sum[y] : view.sum16[k * n + y]);
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; ++h)
+          a[h] = _mm256_fmadd_ps(by.minimum[first + stretches * j + k][h], sum, a[h]);
+      }
     }
   }
   acc[0] = a[0], acc[1] = a[1];
