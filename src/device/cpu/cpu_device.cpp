@@ -395,8 +395,9 @@ Kernels kernels_of(const std::string& isa) {
          avx2::fill_delta_rows, avx2::fill_attention);
   if (isa == "avxvnni") fill("avxvnni", avxvnni::fill_packed_avx2, avxvnni::fill_attention);
   if (isa == "avx512" || isa == "avx512vnni")
-    fill("avx512", avx512::fill_packed, avx512::fill_rows, avx512::fill_delta,
-         avx512::fill_delta_rows, avx512::fill_attention);
+    // Inputs must be those that the products of avx2 have room for.
+    fill("avx512", avx512::fill_packed, avx2::fill_packed_avx2, avx512::fill_rows,
+         avx512::fill_delta, avx512::fill_delta_rows, avx512::fill_attention);
   if (isa == "avx512vnni")
     fill("avx512vnni", avx512vnni::fill_packed_vnni, avx512vnni::fill_attention);
 #elif defined(__aarch64__)

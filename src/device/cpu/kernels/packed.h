@@ -20,7 +20,8 @@
 // is exact in f32, and so is a weight.
 //
 // Inputs are tiles of up to kTileRows rows, quantised to int8 by 128 columns with an f32 scale, so
-// that the inner loop reads one stream at fixed distances (TileView).
+// that the inner loop reads one stream at fixed distances (TileView). A set that adds products in
+// 16 bits chooses coarser scales where they would not fit: products and quantise() belong together.
 #pragma once
 
 #include <stddef.h>

@@ -1,12 +1,14 @@
 // Products of packed strips on AVX2 and on AVX-VNNI. A line of a strip is two registers: rows 0..7
 // and 8..15; both instructions multiply unsigned codes with signed inputs.
 //
-// avx2: vpmaddubsw adds pairs in 16 bits and saturates; as many of its results as 16 bits hold are
-// added before vpmaddwd makes one 32-bit sum of each row. Codes that fill a byte give their size,
-// and the input their sign. avxvnni: vpdpbusd adds four products to 32 bits, exactly; codes have an
-// offset, which the sums start from.
+// avx2: vpmaddubsw adds pairs in 16 bits and saturates. Inputs are rounded so that the sizes of
+// four come to 255 at most, and as many of its results as 16 bits hold are added before vpmaddwd
+// makes one 32-bit sum of each row, times the scale where that is an integer. Codes that fill a
+// byte give their size, and the input their sign. avxvnni: vpdpbusd adds four products to 32 bits,
+// exactly; codes have an offset, which the sums start from.
 #include "device/cpu/kernels/kernels.h"
-#include "device/cpu/kernels/packed.h"
+#include "device/cpu/special/avx2_inputs.h"
+#include "device/cpu/special/avx2_scales.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -17,52 +19,6 @@ namespace {
 // How far ahead memory is asked for, in whole records: the hardware's prefetchers alone fall
 // behind.
 constexpr int kAheadBytes = 9216;
-constexpr int kGroups = 8;  // of four columns in a sub-block
-
-#if defined(BRAID_ISA_avxvnni)
-constexpr bool kVnni = true;
-#else
-constexpr bool kVnni = false;
-#endif
-
-template <PackedType T>
-constexpr PackedInfo kInfo = kPackedInfo[static_cast<int>(T)];
-
-struct Range {
-  int low, high;
-};
-constexpr Range range(const PackedInfo& info) {
-  if (info.codes == Codes::kPlain) return {-info.offset, (1 << info.bits) - 1 - info.offset};
-  Range r = {0, 0};
-  for (const int8_t v : kCodeTable[static_cast<int>(info.codes)])
-    r = {v < r.low ? v : r.low, v > r.high ? v : r.high};
-  return r;
-}
-template <PackedType T>
-constexpr Range kRange = range(kInfo<T>);
-
-// The largest sum of two products of inputs, -127 .. 127, and operands up to `top`.
-constexpr int pair_of(int top) { return 2 * 127 * top; }
-
-// Values that two products of 16 bits have no room for when they are made positive: their size
-// meets the input with the value's sign.
-template <PackedType T>
-constexpr bool kSigned = !kVnni && pair_of(kRange<T>.high - kRange<T>.low) > 32767;
-
-// What the unsigned operand has more than the value.
-template <PackedType T>
-constexpr int kOffset = kSigned<T> ? 0 : -kRange<T>.low;
-
-// Results of vpmaddubsw that may be added in 16 bits, a power of two.
-template <PackedType T>
-constexpr int sums_in_16_bits() {
-  constexpr int low = kRange<T>.low, high = kRange<T>.high;
-  constexpr int top = !kSigned<T> ? high - low : -low > high ? -low : high;
-  constexpr int sums = 32767 / pair_of(top);
-  static_assert(sums >= 1);
-  return sums >= 8 ? 8 : sums >= 4 ? 4 : sums >= 2 ? 2 : 1;
-}
-
 // Rows that are multiplied at once: their sums of both halves of the strip are registers, beside
 // the codes of one group, of two, or of one and their sizes. The fastest of those measured.
 template <PackedType T>
@@ -73,178 +29,8 @@ constexpr int rows_at_once() {
   if constexpr (kVnni)
     return 6;
   else
-    return sums_in_16_bits<T>() > 2 ? 5 : sums_in_16_bits<T>() == 2 ? 3 : 4;
+    return kSigned<T> ? 6 : sums_in_16_bits<T>() > 2 ? 4 : 3;
 }
-
-[[gnu::always_inline]] inline __m256i line(const uint8_t* p) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-}
-// Bits of each byte moved up by `up` (down if negative) and masked.
-template <int up>
-[[gnu::always_inline]] inline __m256i moved(__m256i x, char mask) {
-  if constexpr (up > 0) x = _mm256_slli_epi16(x, up);
-  if constexpr (up < 0) x = _mm256_srli_epi16(x, -up);
-  return _mm256_and_si256(x, _mm256_set1_epi8(mask));
-}
-
-// Values of a table of 16, plus kOffset.
-template <PackedType T>
-[[gnu::always_inline]] inline __m256i table() {
-  const int8_t* values = kCodeTable[static_cast<int>(kInfo<T>.codes)];
-  return _mm256_broadcastsi128_si256(
-      _mm_add_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)),
-                   _mm_set1_epi8(static_cast<char>(kOffset<T>))));
-}
-
-// Groups 6 and 7 of three bits, in the nibbles of a line.
-[[gnu::always_inline]] inline __m256i last_threes(const uint8_t* sub) {
-  return _mm256_or_si256(
-      _mm256_or_si256(moved<-3>(line(sub), 0x11), moved<-2>(line(sub + 64), 0x22)),
-      moved<-1>(line(sub + 128), 0x44));
-}
-
-// Group G of a sub-block in half a strip: signed values or codes, as kSigned says.
-template <PackedType T, int G>
-[[gnu::always_inline]] inline __m256i group(const uint8_t* sub) {
-  constexpr int bits = kInfo<T>.bits, J = G % 4, high = G / 4;
-  if constexpr (bits == 8) {
-    const __m256i codes = line(sub + 64 * G);
-    return kSigned<T> ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
-  }
-  __m256i x;
-  if constexpr (bits == 2) {
-    x = moved<-2 * J>(line(sub + 64 * high), 3);
-  } else if constexpr (bits == 3) {
-    x = moved<-4 * (G % 2)>(G < 6 ? line(sub + 64 * (G / 2)) : last_threes(sub), 7);
-  } else {
-    x = moved<-4 * high>(line(sub + 64 * J), 15);
-    if constexpr (bits == 5) x = _mm256_or_si256(x, moved<4 - G>(line(sub + 256), 16));
-    if constexpr (bits == 6)
-      x = _mm256_or_si256(x, moved<4 - 2 * J>(line(sub + 256 + 64 * high), 48));
-  }
-  if constexpr (kInfo<T>.codes != Codes::kPlain) x = _mm256_shuffle_epi8(table<T>(), x);
-  return x;
-}
-
-// Where a stretch finds its groups: in the strip, or made ready for several passes over the rows.
-template <PackedType T>
-struct FromStrip {
-  const uint8_t* sub;
-  template <int G>
-  [[gnu::always_inline]] __m256i get(int half) const {
-    return group<T, G>(sub + 32 * half);
-  }
-};
-template <PackedType T>
-struct Ready {
-  __m256i w[kGroups][2];
-  [[gnu::always_inline]] explicit Ready(FromStrip<T> from) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      w[0][h] = from.template get<0>(h), w[1][h] = from.template get<1>(h);
-      w[2][h] = from.template get<2>(h), w[3][h] = from.template get<3>(h);
-      w[4][h] = from.template get<4>(h), w[5][h] = from.template get<5>(h);
-      w[6][h] = from.template get<6>(h), w[7][h] = from.template get<7>(h);
-    }
-  }
-  template <int G>
-  [[gnu::always_inline]] __m256i get(int half) const {
-    return w[G][half];
-  }
-};
-
-[[gnu::always_inline]] inline __m256 halves(const uint8_t* p) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-[[gnu::always_inline]] inline __m256i bytes(const uint8_t* p) {
-  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-// The bits of `mask` of each integer from bit `at` on.
-[[gnu::always_inline]] inline __m256i field(__m256i x, int at, int mask) {
-  return _mm256_and_si256(_mm256_srl_epi32(x, _mm_cvtsi32_si128(at)), _mm256_set1_epi32(mask));
-}
-[[gnu::always_inline]] inline __m256i six(__m256i low, __m256i high) {
-  return _mm256_or_si256(low, _mm256_slli_epi32(high, 4));
-}
-
-// 2^(e - 128), subnormal for e < 2.
-[[gnu::always_inline]] inline __m256 half_of_e8m0(__m256i e) {
-  const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
-  const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
-  const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
-  return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, below));
-}
-
-// Floats of 7 bits: those of an f16 but for three bits of exponent and seven of mantissa; halved,
-// since the table of E2M1 is doubled.
-[[gnu::always_inline]] inline __m256 half_of_e4m3(const uint8_t* p) {
-  const __m128i e = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-  return _mm256_mul_ps(_mm256_cvtph_ps(_mm_slli_epi16(e, 7)), _mm256_set1_ps(128.0f));
-}
-
-// The scales of a record in half h of the strip: scale(i) and minimum(i) of its i-th stretch of 32
-// or 16 columns.
-template <PackedType T>
-struct RecordScales {
-  static constexpr Scales kind = kInfo<T>.scales;
-  const uint8_t *words, *small;  // this half's first of f16 and of bytes
-  __m256 d, dmin;
-
-  [[gnu::always_inline]] RecordScales(const uint8_t* p, int h)
-      : words(p + 16 * h), small(p + 8 * h) {
-    if constexpr (kind != Scales::kHalf32 && kind != Scales::kHalfMin32 && kind != Scales::kE8M0 &&
-                  kind != Scales::kE4M3)
-      d = halves(words);
-    if constexpr (kInfo<T>.unit() != 1) d = _mm256_mul_ps(d, _mm256_set1_ps(kInfo<T>.unit()));
-    if constexpr (kind == Scales::kSixMin32 || kind == Scales::kNibbleMin16)
-      dmin = halves(words + 32);
-  }
-  [[gnu::always_inline]] __m256 scale(int i) const {
-    if constexpr (kind == Scales::kHalf32 || kind == Scales::kHalfMin32)
-      return halves(words + 32 * i);
-    if constexpr (kind == Scales::kE8M0) return half_of_e8m0(bytes(small + 16 * i));
-    if constexpr (kind == Scales::kE4M3) return half_of_e4m3(small + 16 * i);
-    return _mm256_mul_ps(d, _mm256_cvtepi32_ps(integer(i)));
-  }
-  // Added for each input unit.
-  [[gnu::always_inline]] __m256 minimum(int i) const {
-    if constexpr (kind == Scales::kHalfMin32) return halves(words + 256 + 32 * i);
-    if constexpr (kind == Scales::kOddShift32) {
-      const __m256i sign =
-          _mm256_slli_epi32(field(bytes(small + 32 + i / 2 * 16), i % 2 * 4 + 3, 1), 31);
-      return _mm256_xor_ps(_mm256_mul_ps(scale(i), _mm256_set1_ps(0.125f)),
-                           _mm256_castsi256_ps(sign));
-    }
-    __m256i m;
-    if constexpr (kind == Scales::kSixMin32)
-      m = six(_mm256_srli_epi32(bytes(small + 64 + 16 * i), 4),
-              field(bytes(small + 192 + i / 2 * 16), i % 2 * 4 + 2, 3));
-    if constexpr (kind == Scales::kNibbleMin16)
-      m = _mm256_srli_epi32(bytes(small + 64 + 16 * i), 4);
-    return _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_setzero_si256(), m)));
-  }
-
- private:
-  [[gnu::always_inline]] __m256i integer(int i) const {
-    if constexpr (kind == Scales::kSix32 || kind == Scales::kSix16) {
-      const uint8_t* high = small + 32 + (kind == Scales::kSix32 ? 64 : 128);
-      const __m256i s = six(field(bytes(small + 32 + i / 2 * 16), i % 2 * 4, 15),
-                            field(bytes(high + i / 4 * 16), i % 4 * 2, 3));
-      return _mm256_sub_epi32(s, _mm256_set1_epi32(32));
-    }
-    if constexpr (kind == Scales::kSixMin32)
-      return six(field(bytes(small + 64 + 16 * i), 0, 15),
-                 field(bytes(small + 192 + i / 2 * 16), i % 2 * 4, 3));
-    if constexpr (kind == Scales::kNibbleMin16) return field(bytes(small + 64 + 16 * i), 0, 15);
-    if constexpr (kind == Scales::kOdd32 || kind == Scales::kOdd16 || kind == Scales::kOddShift32) {
-      const __m256i n =
-          field(bytes(small + 32 + i / 2 * 16), i % 2 * 4, kind == Scales::kOddShift32 ? 7 : 15);
-      return _mm256_add_epi32(_mm256_add_epi32(n, n), _mm256_set1_epi32(1));
-    }
-    return _mm256_cvtepi8_epi32(
-        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(small + 32 + 16 * i)));
-  }
-};
 
 [[gnu::always_inline]] inline __m256i four(const int8_t* q) {
   int32_t x;
@@ -254,20 +40,9 @@ struct RecordScales {
 
 // What an offset makes of the sum of the inputs: -offset * sum, from -128 * sum.
 template <PackedType T>
-[[gnu::always_inline]] inline __m256i start(int32_t less) {
+[[gnu::always_inline, maybe_unused]] inline int32_t start(int32_t less) {
   constexpr int offset = kOffset<T>, zeros = offset ? __builtin_ctz(offset) : 0;
-  return _mm256_set1_epi32((less >> (7 - zeros)) * (offset >> zeros));
-}
-
-// Pairs of products of one group.
-template <PackedType T>
-[[gnu::always_inline]] inline __m256i pairs(__m256i w, __m256i q) {
-  if constexpr (kSigned<T>) return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
-  return _mm256_maddubs_epi16(w, q);
-}
-
-[[gnu::always_inline, maybe_unused]] inline __m256i wide(__m256i pairs) {
-  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  return (less >> (7 - zeros)) * (offset >> zeros);
 }
 
 // a + b, now: a compiler that reorders sums first makes all their terms, far more than there are
@@ -306,20 +81,22 @@ template <int C, int G, int End, class Groups>
 // s[y][h] (+)= the pairs of groups [G, End).
 template <PackedType T, int C, int G, int End, bool first, class Groups>
 [[gnu::always_inline]] inline void add_pairs(const Groups& w, const int8_t* q, __m256i (*s)[2]) {
-  const __m256i low = w.template get<G>(0), high = w.template get<G>(1);
+  __m256i low = w.template get<G>(0), high = w.template get<G>(1);
+  asm("" : "+x"(low), "+x"(high));
 #pragma GCC unroll 16
   for (int y = 0; y < C; ++y) {
     const __m256i x = four(q + 32 * y + 4 * G);
-    const __m256i a = pairs<T>(low, x), b = pairs<T>(high, x);
+    const __m256i a = _mm256_maddubs_epi16(low, x), b = _mm256_maddubs_epi16(high, x);
     s[y][0] = first ? a : sum16(s[y][0], a);
     s[y][1] = first ? b : sum16(s[y][1], b);
   }
   if constexpr (G + 1 < End) add_pairs<T, C, G + 1, End, false>(w, q, s);
 }
 
-// t[y][h] (+)= the products of groups [G, End), in parts whose pairs fit 16 bits.
-template <PackedType T, int C, int G, int End, bool first, class Groups>
-[[gnu::always_inline]] inline void add_products(const Groups& w, const int8_t* q, __m256i (*t)[2]) {
+// t[y][h] += the products of groups [G, End) times unit[h], in parts whose pairs fit 16 bits.
+template <PackedType T, int C, int G, int End, class Groups>
+[[gnu::always_inline]] inline void add_products(const Groups& w, const __m256i* unit,
+                                                const int8_t* q, __m256i (*t)[2]) {
   constexpr int sums = sums_in_16_bits<T>(), next = G + sums < End ? G + sums : End;
   if constexpr (sums > 2) {
     __m256i s[C][2];
@@ -327,89 +104,134 @@ template <PackedType T, int C, int G, int End, bool first, class Groups>
 #pragma GCC unroll 16
     for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h) t[y][h] = first ? wide(s[y][h]) : sum32(t[y][h], wide(s[y][h]));
+      for (int h = 0; h < 2; ++h) t[y][h] = sum32(t[y][h], _mm256_madd_epi16(s[y][h], unit[h]));
   } else {
     // One row at a time: only the wide sums stay in registers.
-    const Groups& groups = w;
-    __m256i part[2][2];
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      part[0][h] = groups.template get<G>(h);
-      if constexpr (sums == 2) part[1][h] = groups.template get<G + 1>(h);
-    }
+    __m256i part[2][2] = {{w.template get<G>(0), w.template get<G>(1)},
+                          {w.template get<G + 1>(0), w.template get<G + 1>(1)}};
+    asm("" : "+x"(part[0][0]), "+x"(part[0][1]), "+x"(part[1][0]), "+x"(part[1][1]));
 #pragma GCC unroll 16
     for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
       for (int h = 0; h < 2; ++h) {
-        __m256i s = pairs<T>(part[0][h], four(q + 32 * y + 4 * G));
-        if constexpr (sums == 2) s = sum16(s, pairs<T>(part[1][h], four(q + 32 * y + 4 * G + 4)));
-        t[y][h] = first ? wide(s) : sum32(t[y][h], wide(s));
+        const int8_t* x = q + 32 * y + 4 * G;
+        const __m256i s = sum16(_mm256_maddubs_epi16(part[0][h], four(x)),
+                                _mm256_maddubs_epi16(part[1][h], four(x + 4)));
+        t[y][h] = sum32(t[y][h], _mm256_madd_epi16(s, unit[h]));
       }
   }
-  if constexpr (next < End) add_products<T, C, next, End, false>(w, q, t);
+  if constexpr (next < End) add_products<T, C, next, End>(w, unit, q, t);
 }
 
-// Scales and minima of a stretch in both halves of the strip.
-struct StretchScales {
-  __m256 scale[2], minimum[2];
-
-  template <PackedType T>
-  [[gnu::always_inline]] static StretchScales of(const RecordScales<T>* record, int i) {
-    StretchScales s;
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      s.scale[h] = record[h].scale(i);
-      if constexpr (kInfo<T>.has_minimum()) s.minimum[h] = record[h].minimum(i);
-    }
-    return s;
+// t[y] += the products of groups [G, End) in half h of the strip times `unit`, for signed values.
+template <int C, int G, int End, class Groups>
+[[gnu::always_inline]] inline void add_signed(const Groups& w, int h, __m256i unit, const int8_t* q,
+                                              __m256i* t) {
+  __m256i w0 = w.template get<G>(h), w1 = w.template get<G + 1>(h);
+  __m256i size0 = w.template size<G>(h), size1 = w.template size<G + 1>(h);
+  asm("" : "+x"(w0), "+x"(w1), "+x"(size0), "+x"(size1));
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y) {
+    const int8_t* x = q + 32 * y + 4 * G;
+    const __m256i a = _mm256_maddubs_epi16(size0, _mm256_sign_epi8(four(x), w0));
+    const __m256i b = _mm256_maddubs_epi16(size1, _mm256_sign_epi8(four(x + 4), w1));
+    t[y] = sum32(t[y], _mm256_madd_epi16(sum16(a, b), unit));
   }
+  if constexpr (G + 2 < End) add_signed<C, G + 2, End>(w, h, unit, q, t);
+}
+
+// Sums of a row's products over kScaleSubs sub-blocks, in both halves of the strip, as their scales
+// are made.
+template <bool integers>
+struct SumsOf {
+  __m256 half[2];
+  [[gnu::always_inline]] void clear() { half[0] = half[1] = _mm256_setzero_ps(); }
 };
+template <>
+struct SumsOf<true> {
+  __m256i half[2];
+  [[gnu::always_inline]] void clear() { half[0] = half[1] = _mm256_setzero_si256(); }
+};
+template <PackedType T>
+using Sums = SumsOf<kIntegers<T>>;
 
 // Inputs of C rows from row `first` of a tile on.
 struct Rows {
   const int8_t* q;
   const int32_t* less;
-  const float *scale, *sum;
 };
 
-template <PackedType T, int C, int Begin, int End, class Groups>
-[[gnu::always_inline]] inline void stretch(const Groups& w, const StretchScales& by, const Rows& x,
-                                           __m256 (*acc)[2]) {
-  __m256i t[C][2];
-  if constexpr (kVnni) {
-#pragma GCC unroll 16
-    for (int y = 0; y < C; ++y) t[y][0] = t[y][1] = start<T>(x.less[y]);
-    add_dots<C, Begin, End>(w, x.q, t);
+// What the sum of a stretch's products begins with.
+template <PackedType T>
+[[gnu::always_inline]] inline __m256i begin(const Sums<T>& sums, int h, const RecordScales<T>& by,
+                                            int i, int32_t less) {
+  if constexpr (!kIntegers<T>) {
+    return _mm256_set1_epi32(start<T>(less));
+  } else if constexpr (kOffset<T> == 0) {
+    return sums.half[h];
   } else {
-    add_products<T, C, Begin, End, true>(w, x.q, t);
+    // Times the scale, which is there twice: in two parts, for one might not fit 16 bits.
+    const int32_t whole = start<T>(less), part = whole >> 1;
+    const auto parts = static_cast<uint32_t>(part) << 16 | static_cast<uint16_t>(whole - part);
+    const __m256i both = _mm256_set1_epi32(static_cast<int32_t>(parts));
+    return _mm256_add_epi32(sums.half[h], _mm256_madd_epi16(both, by.integer[i][h]));
   }
+}
+
+// Takes what it came to.
+template <PackedType T>
+[[gnu::always_inline]] inline void take(__m256i t, int h, const RecordScales<T>& by, int i,
+                                        Sums<T>& sums) {
+  if constexpr (kIntegers<T>)
+    sums.half[h] = t;
+  else
+    sums.half[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t), by.scale[i][h], sums.half[h]);
+}
+
+// sums += the i-th stretch of a record, groups [Begin, End) of a sub-block, times C rows.
+template <PackedType T, int C, int Begin, int End, class Groups>
+[[gnu::always_inline]] inline void stretch(const Groups& w, const RecordScales<T>& by, int i,
+                                           const Rows& x, Sums<T>* sums) {
+  [[maybe_unused]] const __m256i ones[2] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
+  [[maybe_unused]] const __m256i* unit = kIntegers<T> ? by.integer[i] : ones;
+  if constexpr (kSigned<T>) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      __m256i t[C];
+#pragma GCC unroll 16
+      for (int y = 0; y < C; ++y) t[y] = begin<T>(sums[y], h, by, i, x.less[y]);
+      add_signed<C, Begin, End>(w, h, unit[h], x.q, t);
+#pragma GCC unroll 16
+      for (int y = 0; y < C; ++y) take<T>(t[y], h, by, i, sums[y]);
+    }
+    return;
+  }
+  __m256i t[C][2];
 #pragma GCC unroll 16
   for (int y = 0; y < C; ++y)
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      if constexpr (!kVnni && kOffset<T> != 0)
-        t[y][h] = _mm256_add_epi32(t[y][h], start<T>(x.less[y]));
-      const __m256 scale = _mm256_mul_ps(by.scale[h], _mm256_set1_ps(x.scale[y]));
-      __m256 a = _mm256_fmadd_ps(_mm256_cvtepi32_ps(t[y][h]), scale, acc[y][h]);
-      if constexpr (kInfo<T>.has_minimum())
-        a = _mm256_fmadd_ps(by.minimum[h], _mm256_set1_ps(x.sum[y]), a);
-      acc[y][h] = a;
-    }
+    for (int h = 0; h < 2; ++h) t[y][h] = begin<T>(sums[y], h, by, i, x.less[y]);
+  if constexpr (kVnni)
+    add_dots<C, Begin, End>(w, x.q, t);
+  else
+    add_products<T, C, Begin, End>(w, unit, x.q, t);
+#pragma GCC unroll 16
+  for (int y = 0; y < C; ++y)
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) take<T>(t[y][h], h, by, i, sums[y]);
 }
 
-// A sub-block times C rows from row `first` of a tile of n on. by: of its one or two stretches.
+// Sub-block s of a record times C rows from row `first` of a tile of n on.
 template <PackedType T, int C, class Groups>
-[[gnu::always_inline]] inline void rows(const Groups& w, const StretchScales* by, const TileView& x,
-                                        int n, int first, __m256 (*acc)[2]) {
+[[gnu::always_inline]] inline void rows(const Groups& w, const RecordScales<T>& by, int s,
+                                        const TileView& x, int n, int first, Sums<T>* sums) {
   const int8_t* q = x.q + 32 * first;
-  const float* scale = x.scale + first;
   if constexpr (kInfo<T>.scale_cols == 32) {
-    stretch<T, C, 0, 8>(w, by[0], {q, x.less + first, scale, x.sum + first}, acc + first);
+    stretch<T, C, 0, 8>(w, by, s, {q, x.less + first}, sums + first);
   } else {
     const int32_t* less = x.less16 + first;
-    const float* sum = x.sum16 + first;
-    stretch<T, C, 0, 4>(w, by[0], {q, less, scale, sum}, acc + first);
-    stretch<T, C, 4, 8>(w, by[1], {q, less + n, scale, sum + n}, acc + first);
+    stretch<T, C, 0, 4>(w, by, 2 * s, {q, less}, sums + first);
+    stretch<T, C, 4, 8>(w, by, 2 * s + 1, {q, less + n}, sums + first);
   }
 }
 
@@ -419,14 +241,72 @@ struct Passes {
   Passes(int n, int most) : few(n / ((n + most - 1) / most)), more(n % ((n + most - 1) / most)) {}
 };
 
+// For signed values. A function of its own: in line g++ 12 keeps what is ready in registers that it
+// does not have.
+template <PackedType T, int C>
+[[gnu::noinline]] void product_rows(const Ready<T>& w, const RecordScales<T>& by, int s,
+                                    const uint8_t* x, int n, int first, Sums<T>* sums) {
+  rows<T, C>(w, by, s, tile_view(x, n), n, first, sums);
+}
+
 // `count` rows from row `first` on, of the sizes that passes over more than rows_at_once() have.
 template <PackedType T, int C>
-[[gnu::always_inline]] inline void pass(int count, const Ready<T>& w, const StretchScales* by,
-                                        const TileView& x, int n, int first, __m256 (*acc)[2]) {
-  if (count == C)
-    rows<T, C>(w, by, x, n, first, acc);
-  else if constexpr (2 * C > rows_at_once<T>() + 1)
-    pass<T, C - 1>(count, w, by, x, n, first, acc);
+[[gnu::always_inline]] inline void pass(int count, const Ready<T>& w, const RecordScales<T>& by,
+                                        int s, const uint8_t* x, int n, int first, Sums<T>* sums) {
+  if (count == C) {
+    if constexpr (kSigned<T>)
+      product_rows<T, C>(w, by, s, x, n, first, sums);
+    else
+      rows<T, C>(w, by, s, tile_view(x, n), n, first, sums);
+  } else if constexpr (2 * C > rows_at_once<T>() + 1) {
+    pass<T, C - 1>(count, w, by, s, x, n, first, sums);
+  }
+}
+
+// acc[h] += what the sums of row y of n stand for, and the minima: of `subs` sub-blocks from the
+// s-th of a record and that at x on.
+template <PackedType T>
+[[gnu::always_inline]] inline void add_sums(const Sums<T>& sums, const RecordScales<T>& by, int s,
+                                            int subs, const uint8_t* x, int n, int y, __m256* acc) {
+  const __m256 unit = _mm256_set1_ps(tile_view(x, n).scale[y]);
+  __m256 a[2] = {acc[0], acc[1]};
+#pragma GCC unroll 2
+  for (int h = 0; h < 2; ++h)
+    if constexpr (kIntegers<T>)
+      a[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums.half[h]), _mm256_mul_ps(by.record[h], unit),
+                             a[h]);
+    else
+      a[h] = _mm256_fmadd_ps(sums.half[h], unit, a[h]);
+  if constexpr (kInfo<T>.has_minimum()) {
+    constexpr int stretches = kSubCols / kInfo<T>.scale_cols;
+    const int first = stretches * s;
+#pragma GCC unroll 4
+    for (int j = 0; j < kScaleSubs; ++j, x += n * kTileBytes) {
+      if (j == subs) break;
+      const TileView view = tile_view(x, n);
+#pragma GCC unroll 2
+      for (int k = 0; k < stretches; ++k) {
+        const __m256 sum = _mm256_set1_ps(stretches == 1 ? view.sum[y] : view.sum16[k * n + y]);
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; ++h)
+          a[h] = _mm256_fmadd_ps(by.minimum[first + stretches * j + k][h], sum, a[h]);
+      }
+    }
+  }
+  acc[0] = a[0], acc[1] = a[1];
+}
+
+// The same for n rows, whose sums begin anew. Not in line, nor unrolled: what waits for the next
+// sub-blocks has no business in registers.
+template <PackedType T>
+[[gnu::noinline]] void take_sums(Sums<T>* sums, const RecordScales<T>& by, int s, int subs,
+                                 const uint8_t* x, int n, __m256 (*acc)[2]) {
+#pragma GCC unroll 1
+  for (int y = 0; y < n; ++y) {
+    add_sums<T>(sums[y], by, s, subs, x, n, y, acc[y]);
+    sums[y].clear();
+    asm volatile("" : : : "memory");  // else g++ 12 clears them by a call
+  }
 }
 
 // A tile of N rows in one pass, or of n in several where N is 0.
@@ -436,37 +316,48 @@ template <PackedType T, int N>
                                                  int64_t stride) {
   constexpr PackedInfo info = kInfo<T>;
   constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
-  constexpr int stretches = kSubCols / info.scale_cols, most = rows_at_once<T>();
+  constexpr int most = rows_at_once<T>();
   const Passes passes(n, most);
   __m256 acc[N ? N : kTileRows][2];
 #pragma GCC unroll 16
   for (auto& row : acc) row[0] = row[1] = _mm256_setzero_ps();
-  for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
-    const uint8_t* at = strip + info.code_bytes();
-    const RecordScales<T> scales[2] = {{at, 0}, {at, 1}};
+  Sums<T> sums[N ? N : kTileRows];
+#pragma GCC unroll 16
+  for (auto& row : sums) row.clear();
+  RecordScales<T> scales;
+  for (; groups > 0; strip += info.record_bytes()) {
+    scales.read(strip + info.code_bytes());
     const uint8_t* ahead = strip + kAheadBytes / info.record_bytes() * info.record_bytes();
-    const int subs = groups < 8 ? static_cast<int>(groups) : 8;
-    for (int s = 0; s < subs; ++s, x += n * kTileBytes, ahead += 64 * share) {
-      for (int i = 0; i < share; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
-      StretchScales by[stretches];
-#pragma GCC unroll 2
-      for (int i = 0; i < stretches; ++i) by[i] = StretchScales::of(scales, stretches * s + i);
-      const FromStrip<T> from{strip + s * 64 * info.bits};
-      const TileView view = tile_view(x, n);
-      if constexpr (N != 0) {
-        rows<T, N>(from, by, view, n, 0, acc);
-      } else {
-        const Ready<T> ready(from);
-        for (int first = 0, i = 0; first < n; ++i) {
-          const int count = passes.few + (i < passes.more);
-          pass<T, most>(count, ready, by, view, n, first, acc);
-          first += count;
+    for (int s = 0; s < 8 && groups > 0; groups -= kScaleSubs) {
+      const int begin = s, end = s + static_cast<int>(groups < kScaleSubs ? groups : kScaleSubs);
+      const uint8_t* from_x = x;
+      for (; s < end; ++s, x += n * kTileBytes, ahead += 64 * share) {
+        for (int i = 0; i < share; ++i)
+          _mm_prefetch(reinterpret_cast<const char*>(ahead + 64 * i), _MM_HINT_T0);
+        const FromStrip<T> from{strip + s * 64 * info.bits};
+        if constexpr (N != 0) {
+          rows<T, N>(from, scales, s, tile_view(x, n), n, 0, sums);
+        } else {
+          const Ready<T> ready(from);
+          for (int first = 0, i = 0; first < n; ++i) {
+            const int count = passes.few + (i < passes.more);
+            pass<T, most>(count, ready, scales, s, x, n, first, sums);
+            first += count;
+          }
         }
+      }
+      if constexpr (N == 0) {
+        take_sums<T>(sums, scales, begin, end - begin, from_x, n, acc);
+        continue;
+      }
+#pragma GCC unroll 16
+      for (int y = 0; y < N; ++y) {
+        add_sums<T>(sums[y], scales, begin, end - begin, from_x, n, y, acc[y]);
+        sums[y].clear();
       }
     }
   }
-#pragma GCC unroll 16
+#pragma GCC unroll 1
   for (int y = 0; y < n; ++y)
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) _mm256_storeu_ps(out + y * stride + 8 * h, acc[y][h]);
@@ -486,7 +377,9 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
 template <PackedType T, int N>
 void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out,
                  int64_t stride) {
-  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+  int n = N;
+  asm("" : "+r"(n));  // else g++ 12 makes a copy for each
+  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), n, out, stride);
 }
 
 template <PackedType T, int N>
@@ -502,6 +395,7 @@ void fill(Kernels& k) {
 }  // namespace
 
 void fill_packed_avx2(Kernels& k) {
+  k.quantise = quantise;
 #define BRAID_FILL(name, ...) fill<PackedType::name, 1>(k);
   BRAID_PACKED_TYPES(BRAID_FILL)
 #undef BRAID_FILL
