@@ -220,23 +220,31 @@ class Attender {
 
   void run(int threads) {
     const Cut cut(args_, ws_.split_rows, threads);
-    Tiles tiles(args_, cut);
+    Tiles tiles(args_, cut), later(args_, cut);
     const std::atomic_ref<int> taken(*ws_.taken);
     while (true) {
       const int64_t item = taken.fetch_add(1, std::memory_order_relaxed);
       const Tile* tile = tiles.find(item);
       if (!tile) return;
-      if (cut.split)
-        one_run(*tile, item - tile->first_item);
-      else
+      if (!cut.split) {
         all_runs(*tile);
+        continue;
+      }
+      // Most likely this thread's next item: its keys are asked for at the end of this one.
+      const Tile* then = later.find(item + threads);
+      after_ = then ? keys_at(*then, (item + threads - then->first_item) * kRunPartials) : nullptr;
+      one_run(*tile, item - tile->first_item);
     }
   }
 
  private:
+  const std::byte* keys_at(const Tile& tile, int64_t partial) const {
+    return args_.kv.keys_of(args_.batch.page(tile.segment, partial * kPartial), tile.kv_head);
+  }
+
   // Queries of the rows from `first` on against a partial: own_.top, sum and out, from the first
-  // of them. Returns their number.
-  int attend_rows(const Tile& tile, int64_t partial, int first) {
+  // of them. Returns their number. `next`: the keys that come then.
+  int attend_rows(const Tile& tile, int64_t partial, int first, const std::byte* next) {
     const int64_t from = partial * kPartial;
     int n = 0;
     for (int r = first; r < tile.rows; ++r)
@@ -262,10 +270,7 @@ class Attender {
     a.value_type = kv_type(args_.kv.value_type);
     a.key_pages = key_pages;
     a.value_pages = value_pages;
-    const bool more = partial + 1 < tile.partials();
-    a.next_key =
-        more ? args_.kv.keys_of(args_.batch.page(tile.segment, from + kPartial), tile.kv_head)
-             : nullptr;
+    a.next_key = next;
     a.queries = n;
     a.q = own_.q;
     a.query_unit = own_.query_unit;
@@ -298,7 +303,8 @@ class Attender {
     const int64_t end = std::min((run + 1) * kRunPartials, tile.partials());
     for (int64_t partial = run * kRunPartials; partial < end; ++partial) {
       const int first = first_row(tile, partial) * tile.heads;
-      const int n = attend_rows(tile, partial, first / tile.heads);
+      const int n = attend_rows(tile, partial, first / tile.heads,
+                                partial + 1 < end ? keys_at(tile, partial + 1) : after_);
       for (int i = 0; i < n; ++i) {
         const int64_t at = place(first + i);
         add(partial == run * kRunPartials, own_.out + i * padded_, own_.top[i], own_.sum[i],
@@ -309,6 +315,7 @@ class Attender {
 
   void all_runs(const Tile& tile) {
     for (int64_t run = 0; run < tile.runs(); ++run) {
+      after_ = run + 1 < tile.runs() ? keys_at(tile, (run + 1) * kRunPartials) : nullptr;
       attend_run(tile, run, own_.run_top, own_.run_sum, own_.run_out,
                  [](int query) { return query; });
       for (int query = first_row(tile, run * kRunPartials) * tile.heads; query < tile.queries();
@@ -376,6 +383,7 @@ class Attender {
   const AttendWorkspace& ws_;
   const AttendWorkspace::Scratch& own_;
   int padded_;
+  const std::byte* after_ = nullptr;  // the first keys behind those of the item
 };
 
 void attend(const AttnMixArgs& args, const Kernels& kernels, const AttendWorkspace& workspace,
