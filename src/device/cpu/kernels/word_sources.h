@@ -39,10 +39,6 @@ using FourWords = W[kWordColumns][2];
   __builtin_prefetch(static_cast<const char*>(p) + ahead, 0, 3);
 }
 
-[[gnu::always_inline]] inline int half_columns(const AttentionPartial& a) {
-  return a.dim / (2 * kKvTile) * kKvTile;
-}
-
 // Words that were made before.
 struct Prepared {
   const int16_t* at;
@@ -144,13 +140,7 @@ class HalfValues {
   static void measure(const AttentionPartial& a, int page, int n) {
     const auto* p = static_cast<const uint16_t*>(a.value_pages[page]);
     float most[kKvPage] = {};
-    // This reads all of the part in little time, so it asks for its share of the next one.
-    const int64_t ahead = ahead_of_value(a, page);
-    for (int t = 0; t < n; ++t) {
-      for (int d = 0; d < half_columns(a); d += kKvTile)
-        ask(p + kv_at::value_word(a.dim, t, d), ahead);
-      most[t] = largest_value<Type>(p, a.dim, t);
-    }
+    for (int t = 0; t < n; ++t) most[t] = largest_value<Type>(p, a.dim, t);
     for (int t = 0; t < kKvPage; t += kLanes) {
       const V m = load(most + t);
       store(a.units + t, mul(m, set1(1.0f / kMostValue)));
@@ -161,7 +151,7 @@ class HalfValues {
   HalfValues(const AttentionPartial& a, int page, int column)
       : at_(static_cast<const uint16_t*>(a.value_pages[page]) +
             kv_at::value_word(a.dim, 0, column)),
-        ahead_(column < half_columns(a) ? 0 : ahead_of_value(a, page)),
+        ahead_(ahead_of_value(a, page)),
         width_(kv_at::value_word(a.dim, 1, column) - kv_at::value_word(a.dim, 0, column)),
         left_(a.dim - column),
         factors_(a.factors) {}
