@@ -32,22 +32,24 @@ struct Shape {
 // Memory of the cache: pages in no order, as a pool that has lived for a while deals them.
 class Cache {
  public:
-  Cache(const Kernels& kernels, const Shape& s, DType type, int64_t positions) {
+  Cache(Device& device, const Kernels& kernels, const Shape& s, DType type, int64_t positions) {
     const int64_t pages = positions / kPageTokens + 2;
     pool_.kv_heads = s.kv_heads;
     pool_.head_dim = s.dim;
     pool_.key_type = pool_.value_type = type;
     const size_t bytes = static_cast<size_t>(pages + 1) * pool_.page_bytes(type);
-    memory_.resize(2 * bytes);
+    memory_ = device.allocate(2 * bytes, "the cache");
     pool_.keys = memory_.data();
     pool_.values = memory_.data() + bytes;
     std::vector<float> row(static_cast<size_t>(s.dim));
-    for (int64_t at = 0; at < 2 * kPageTokens * s.kv_heads; ++at) {
-      for (float& v : row) v = normal_(random_);
-      std::byte* to = at % 2 ? pool_.keys : pool_.values;
-      kernels.store_kv[static_cast<int>(cpu::kv_type(type))](
-          row.data(), s.dim, to + static_cast<size_t>(at / 2) * row_bytes(type, s.dim));
-    }
+    const int kind = static_cast<int>(cpu::kv_type(type));
+    for (int head = 0; head < s.kv_heads; ++head)
+      for (int at = 0; at < kPageTokens; ++at) {
+        for (float& v : row) v = normal_(random_);
+        kernels.store_key[kind](row.data(), s.dim, at, pool_.keys_of(0, head));
+        for (float& v : row) v = normal_(random_);
+        kernels.store_value[kind](row.data(), s.dim, at, pool_.values_of(0, head));
+      }
     for (int64_t page = 1; page <= pages; ++page)
       for (std::byte* half : {pool_.keys, pool_.values})
         std::memcpy(half + static_cast<size_t>(page) * pool_.page_bytes(type), half,
@@ -62,7 +64,7 @@ class Cache {
   std::mt19937 random_{1};
   std::normal_distribution<float> normal_;
   KvPool pool_;
-  std::vector<std::byte> memory_;
+  Buffer memory_;
   std::vector<int32_t> table_;
 };
 
@@ -218,7 +220,7 @@ int run(int argc, char** argv) {
   if (argc > 8) steps = {{number(7, 0), number(8, 0)}};
   for (const auto& [name, type] : types) {
     if (("," + wanted + ",").find("," + name + ",") == std::string::npos) continue;
-    const Cache cache(kernels, shape, type, 32768 + 512);
+    const Cache cache(*device, kernels, shape, type, 32768 + 512);
     Bench bench(shape, kernels, team, cache);
     const double most = type == DType::F32 || words == 0 ? peak : words;
     for (const auto& [rows, depth] : steps) {

@@ -64,7 +64,7 @@ TEST(CommandLine, WhatIsNotUnderstoodIsOneLine) {
   expect_one_line(braid({"perplexity", "-m", "x", "-f", "y", "--hellaswag"}), kUsage,
                   "--hellaswag");
   expect_one_line(braid({"perplexity", "-m", "x", "-f", "y", "--thread", "3"}), kUsage,
-                  "no option --thread: did you mean --threads?");
+                  "no option --thread: did you mean --threads or --threads-batch?");
   expect_one_line(braid({"perplexity", "-m", "x", "-fx", "y"}), kUsage, "no option -fx");
   expect_one_line(braid({"perplexity", "-m", "x", "--mirostat", "2"}), kUsage, "--adaptive-target");
   expect_one_line(braid({"inspect", "x", "y"}), kUsage, "not expected: y");

@@ -34,4 +34,16 @@ Buffer Device::allocate(size_t bytes, std::string_view what) {
   return Buffer(this, data, bytes);
 }
 
+void Device::get_kv_rows(const KvPool& pool, const KvSpan& span, std::byte* rows) {
+  const size_t row = pool.row(span.side);
+  download(rows, pool.part(span.side, span.page, span.head) + static_cast<size_t>(span.first) * row,
+           static_cast<size_t>(span.count) * row);
+}
+
+void Device::put_kv_rows(const KvPool& pool, const KvSpan& span, const std::byte* rows) {
+  const size_t row = pool.row(span.side);
+  upload(pool.part(span.side, span.page, span.head) + static_cast<size_t>(span.first) * row, rows,
+         static_cast<size_t>(span.count) * row);
+}
+
 }  // namespace braid

@@ -66,6 +66,11 @@ class Device {
   virtual void copy(void* device_to, const void* device_from, size_t bytes) = 0;
   virtual void zero(void* device_to, size_t bytes) = 0;
 
+  // Rows of a page as their type has them, one after the other. How a device lays out a page is its
+  // own business: whoever wants rows asks for them here. By default they lie as they are.
+  virtual void get_kv_rows(const KvPool& pool, const KvSpan& span, std::byte* rows);
+  virtual void put_kv_rows(const KvPool& pool, const KvSpan& span, const std::byte* rows);
+
   // From now on load() notes sizes and reads no weight: for measuring alone.
   virtual void describe_only() {}
   // Notes a block. Its file must stay mapped as long as the device lives.

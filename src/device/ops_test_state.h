@@ -88,41 +88,42 @@ class KvMemory {
       : stage_(stage) {
     pool_ = {kv_heads, head_dim, key_type, value_type, nullptr, nullptr};
     const auto pages = static_cast<size_t>(stage.pages());
-    keys_.assign(pages * pool_.page_bytes(key_type), std::byte{0xff});  // NaN in every float type
-    values_.assign(pages * pool_.page_bytes(value_type), std::byte{0xff});
-    const KvPool host = host_pool();
+    const auto nans = [pages](size_t n) {  // in every float type
+      return std::vector<std::byte>(pages * n, std::byte{0xff});
+    };
+    pool_.keys = stage.put(nans(pool_.page_bytes(key_type)));
+    pool_.values = stage.put(nans(pool_.page_bytes(value_type)));
+    keys_ = nans(pool_.page_bytes(key_type));
+    values_ = nans(pool_.page_bytes(value_type));
     each_row(true, [&](int id, int64_t p, int32_t page, int head) {
       const auto k = wide(normals(mixed(id, p, 21 + static_cast<uint64_t>(head)), head_dim));
       const auto v = wide(normals(mixed(id, p, 121 + static_cast<uint64_t>(head)), head_dim));
-      ref::write_kv_row(key_type, k.data(), head_dim, host.key(page, head, p % kPageTokens));
-      ref::write_kv_row(value_type, v.data(), head_dim, host.value(page, head, p % kPageTokens));
+      ref::write_kv_row(key_type, k.data(), head_dim, row(KvSide::kKeys, page, head, p));
+      ref::write_kv_row(value_type, v.data(), head_dim, row(KvSide::kValues, page, head, p));
     });
-    pool_.keys = stage.put(keys_);
-    pool_.values = stage.put(values_);
+    each_part([&](const KvSpan& span) {
+      stage_.device().put_kv_rows(pool_, span, row(span.side, span.page, span.head, 0));
+    });
   }
   const KvPool& pool() const { return pool_; }
 
   // The rows of each sequence, decoded; nothing else of the pool may have changed.
   void collect(Outcome& outcome) {
     std::vector<std::byte> old_keys = keys_, old_values = values_;
-    keys_ = stage_.get(pool_.keys, keys_.size());
-    values_ = stage_.get(pool_.values, values_.size());
-    const KvPool host = host_pool();
-    KvPool old = host;
-    old.keys = old_keys.data();
-    old.values = old_values.data();
+    each_part([&](const KvSpan& span) {
+      stage_.device().get_kv_rows(pool_, span, row(span.side, span.page, span.head, 0));
+    });
     const auto n = static_cast<size_t>(pool_.head_dim);
-    std::vector<float> row(n);
+    std::vector<float> numbers(n);
     each_row(false, [&](int id, int64_t p, int32_t page, int head) {
-      const int64_t at = p % kPageTokens;
-      decode_row(pool_.key_type, host.key(page, head, at), pool_.head_dim, row.data());
-      Stage::append(outcome, id, "keys", row);
-      decode_row(pool_.value_type, host.value(page, head, at), pool_.head_dim, row.data());
-      Stage::append(outcome, id, "values", row);
-      std::memcpy(old.key(page, head, at), host.key(page, head, at),
-                  row_bytes(pool_.key_type, pool_.head_dim));
-      std::memcpy(old.value(page, head, at), host.value(page, head, at),
-                  row_bytes(pool_.value_type, pool_.head_dim));
+      for (const KvSide side : {KvSide::kKeys, KvSide::kValues}) {
+        const bool keys = side == KvSide::kKeys;
+        const std::byte* now = row(side, page, head, p);
+        decode_row(keys ? pool_.key_type : pool_.value_type, now, pool_.head_dim, numbers.data());
+        Stage::append(outcome, id, keys ? "keys" : "values", numbers);
+        std::byte* all = keys ? keys_.data() : values_.data();
+        std::memcpy((keys ? old_keys : old_values).data() + (now - all), now, pool_.row(side));
+      }
     });
     EXPECT_EQ(old_keys, keys_) << "a key was written where none belongs";
     EXPECT_EQ(old_values, values_) << "a value was written where none belongs";
@@ -130,11 +131,13 @@ class KvMemory {
 
  private:
   static std::vector<double> wide(const std::vector<float>& v) { return {v.begin(), v.end()}; }
-  KvPool host_pool() {
+  // Of the host's copy, which has rows.
+  std::byte* row(KvSide side, int64_t page, int head, int64_t position) {
     KvPool host = pool_;
     host.keys = keys_.data();
     host.values = values_.data();
-    return host;
+    return host.part(side, page, head) +
+           static_cast<size_t>(position % kPageTokens) * pool_.row(side);
   }
   // f(id, position, page, head) for the rows that a sequence has at the start or at the end.
   template <class F>
@@ -143,6 +146,12 @@ class KvMemory {
       for (int32_t p = 0; p < (at_start ? t.start : t.end); ++p)
         for (int head = 0; head < pool_.kv_heads; ++head)
           f(id, p, t.pages[static_cast<size_t>(p / kPageTokens)], head);
+  }
+  template <class F>
+  void each_part(F&& f) {
+    for (const KvSide side : {KvSide::kKeys, KvSide::kValues})
+      for (int32_t page = 0; page < stage_.pages(); ++page)
+        for (int head = 0; head < pool_.kv_heads; ++head) f(KvSpan{side, page, head});
   }
 
   Stage& stage_;

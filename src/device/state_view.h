@@ -80,30 +80,43 @@ struct RecurrentPool {
   }
 };
 
-// Attention looks at keys in partials of kPartial, aligned to the absolute position and combined in
-// order; a page is a part of a partial.
+// Attention looks at keys in partials of kPartial, aligned to the absolute position. Those of a run
+// of kRun are combined in order, and then the runs; a page is a part of a partial.
 inline constexpr int kPageTokens = 64;
 inline constexpr int kPartial = 256;
-static_assert(kPartial % kPageTokens == 0);
+inline constexpr int kRun = 1024;
+static_assert(kPartial % kPageTokens == 0 && kRun % kPartial == 0);
 
-// Keys and values of one attention layer: [page][kv_head][kPageTokens][head_dim]. Page 0 is trash.
+enum class KvSide { kKeys, kValues };
+
+// Keys and values of one attention layer: [page][kv_head], parts of kPageTokens rows of head_dim. A
+// part has as many bytes as its rows; how they lie is the device's choice (Device::get_kv_rows).
+// Page 0 is trash.
 struct KvPool {
   int kv_heads = 0, head_dim = 0;
   DType key_type = DType::F16, value_type = DType::F16;
   std::byte *keys = nullptr, *values = nullptr;
 
-  size_t row_index(int64_t page, int head, int64_t token_in_page) const {
-    return (static_cast<size_t>(page) * kv_heads + head) * kPageTokens + token_in_page;
+  size_t row(KvSide side) const {  // bytes
+    return row_bytes(side == KvSide::kKeys ? key_type : value_type, head_dim);
   }
-  std::byte* key(int64_t page, int head, int64_t token_in_page) const {
-    return keys + row_index(page, head, token_in_page) * row_bytes(key_type, head_dim);
+  std::byte* part(KvSide side, int64_t page, int head) const {
+    return (side == KvSide::kKeys ? keys : values) +
+           (static_cast<size_t>(page) * kv_heads + head) * kPageTokens * row(side);
   }
-  std::byte* value(int64_t page, int head, int64_t token_in_page) const {
-    return values + row_index(page, head, token_in_page) * row_bytes(value_type, head_dim);
-  }
+  std::byte* keys_of(int64_t page, int head) const { return part(KvSide::kKeys, page, head); }
+  std::byte* values_of(int64_t page, int head) const { return part(KvSide::kValues, page, head); }
   size_t page_bytes(DType type) const {
     return size_t{kPageTokens} * kv_heads * row_bytes(type, head_dim);
   }
+};
+
+// Rows [first, first + count) of what one head has of a page.
+struct KvSpan {
+  KvSide side;
+  int64_t page;
+  int head;
+  int64_t first = 0, count = kPageTokens;
 };
 
 // The rows of a step that continue one sequence.

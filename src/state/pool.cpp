@@ -195,8 +195,8 @@ int32_t StatePool::take_page() {
   const int32_t page = pop_page();
   for (const KvPool& pool : kv_) {
     if (!pool.keys) continue;
-    device_.zero(pool.key(page, 0, 0), pool.page_bytes(pool.key_type));
-    device_.zero(pool.value(page, 0, 0), pool.page_bytes(pool.value_type));
+    device_.zero(pool.keys_of(page, 0), pool.page_bytes(pool.key_type));
+    device_.zero(pool.values_of(page, 0), pool.page_bytes(pool.value_type));
   }
   return page;
 }
@@ -223,8 +223,8 @@ void StatePool::copy_page(int32_t from, int32_t to) {
   check_page(to);
   for (const KvPool& pool : kv_) {
     if (!pool.keys) continue;
-    device_.copy(pool.key(to, 0, 0), pool.key(from, 0, 0), pool.page_bytes(pool.key_type));
-    device_.copy(pool.value(to, 0, 0), pool.value(from, 0, 0), pool.page_bytes(pool.value_type));
+    device_.copy(pool.keys_of(to, 0), pool.keys_of(from, 0), pool.page_bytes(pool.key_type));
+    device_.copy(pool.values_of(to, 0), pool.values_of(from, 0), pool.page_bytes(pool.value_type));
   }
 }
 

@@ -32,8 +32,8 @@ std::vector<std::byte> page_contents(const StatePool& pool, int32_t page) {
   std::vector<std::byte> all;
   for (const KvPool& p : pool.kv()) {
     if (!p.keys) continue;
-    for (const auto& part : {contents(p.key(page, 0, 0), p.page_bytes(p.key_type)),
-                             contents(p.value(page, 0, 0), p.page_bytes(p.value_type))})
+    for (const auto& part : {contents(p.keys_of(page, 0), p.page_bytes(p.key_type)),
+                             contents(p.values_of(page, 0), p.page_bytes(p.value_type))})
       all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -52,8 +52,8 @@ void scribble(const StatePool& pool, int32_t slot, int32_t page) {
     if (p.base && slot) fill(p.slot(slot).state_base, p.layout.slot_floats() * sizeof(float));
   for (const KvPool& p : pool.kv()) {
     if (!p.keys || !page) continue;
-    fill(p.key(page, 0, 0), p.page_bytes(p.key_type));
-    fill(p.value(page, 0, 0), p.page_bytes(p.value_type));
+    fill(p.keys_of(page, 0), p.page_bytes(p.key_type));
+    fill(p.values_of(page, 0), p.page_bytes(p.value_type));
   }
 }
 

@@ -23,8 +23,8 @@ enum LayerKind : uint32_t { kNothing, kKv, kRecurrent };
 int64_t block_start(int64_t length) { return length / kBlock * kBlock; }
 int64_t first_conv(int64_t floor) { return std::max(int64_t{0}, floor - kConvHistory); }
 
-// The order of a snapshot's data is the order of these three visits: f(address, count). Reading and
-// writing share them.
+// The order of a snapshot's data is the order of these three visits; reading and writing share
+// them. f(address, count) for the first two.
 
 template <class F>
 void visit_blocks(const StatePool& pool, int32_t index, int64_t length, F&& f) {
@@ -50,22 +50,19 @@ void visit_conv(const StatePool& pool, int32_t index, int64_t first, int64_t len
       if (layer.base) f(layer.slot(index).conv(position), size_t{1} * layer.layout.conv_dim);
 }
 
-template <class F>
-void visit_rows(std::byte* (KvPool::*address)(int64_t, int, int64_t) const, const KvPool& layer,
-                size_t row, std::span<const int32_t> pages, int64_t length, F&& f) {
-  for (int head = 0; head < layer.kv_heads; ++head)
-    for (int64_t at = 0; at < length; at += kPageTokens)
-      f((layer.*address)(pages[static_cast<size_t>(at / kPageTokens)], head, 0),
-        row * static_cast<size_t>(std::min<int64_t>(kPageTokens, length - at)));
-}
-
+// f(pool of a layer, rows, their first byte in the snapshot)
 template <class F>
 void visit_kv(const StatePool& pool, std::span<const int32_t> pages, int64_t length, F&& f) {
+  size_t byte = 0;
   for (const KvPool& layer : pool.kv()) {
     if (!layer.keys) continue;
-    visit_rows(&KvPool::key, layer, row_bytes(layer.key_type, layer.head_dim), pages, length, f);
-    visit_rows(&KvPool::value, layer, row_bytes(layer.value_type, layer.head_dim), pages, length,
-               f);
+    for (const KvSide side : {KvSide::kKeys, KvSide::kValues})
+      for (int head = 0; head < layer.kv_heads; ++head)
+        for (int64_t at = 0; at < length; at += kPageTokens) {
+          const int64_t rows = std::min<int64_t>(kPageTokens, length - at);
+          f(layer, KvSpan{side, pages[static_cast<size_t>(at / kPageTokens)], head, 0, rows}, byte);
+          byte += static_cast<size_t>(rows) * layer.row(side);
+        }
   }
 }
 
@@ -311,7 +308,10 @@ Snapshot take(const Sequence& sequence) {
   s.tokens.assign(sequence.tokens().begin(), sequence.tokens().end());
   s.recurrent = take_recurrent(sequence, length);
   s.kv.rows.resize(static_cast<size_t>(length) * kv_bytes(s));
-  visit_kv(pool, sequence.pages(), length, download(pool, s.kv.rows.data()));
+  visit_kv(pool, sequence.pages(), length,
+           [&](const KvPool& layer, const KvSpan& span, size_t byte) {
+             pool.device().get_kv_rows(layer, span, &s.kv.rows[byte]);
+           });
   return s;
 }
 
@@ -322,7 +322,10 @@ Sequence restore(StatePool& pool, const Snapshot& s) {
   Sequence sequence(pool);
   sequence.reserve(length);
   put_recurrent(pool, sequence.slot(), s.recurrent, length);
-  visit_kv(pool, sequence.pages(), length, upload(pool, s.kv.rows.data()));
+  visit_kv(pool, sequence.pages(), length,
+           [&](const KvPool& layer, const KvSpan& span, size_t byte) {
+             pool.device().put_kv_rows(layer, span, &s.kv.rows[byte]);
+           });
   sequence.tokens_ = s.tokens;
   sequence.furthest_ = length;
   sequence.base_floor_ = s.recurrent.floor;

@@ -87,8 +87,8 @@ TEST(Snapshot, HoldsExactlyWhatTheNextTokenNeeds) {
       for (const KvPool& p : f.pool.kv()) {
         if (!p.keys) continue;
         for (const auto& [at, size] :
-             {std::pair(p.key(page, 0, 0), p.page_bytes(p.key_type)),
-              std::pair(p.value(page, 0, 0), p.page_bytes(p.value_type))}) {
+             {std::pair(p.keys_of(page, 0), p.page_bytes(p.key_type)),
+              std::pair(p.values_of(page, 0), p.page_bytes(p.value_type))}) {
           for (size_t i = 0; i < size; ++i) {
             at[i] ^= std::byte{1};
             rows += bytes_of(sequence) != wanted;

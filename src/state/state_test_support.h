@@ -129,11 +129,14 @@ void each_kv(const StatePool& pool, std::span<const int32_t> pages, int64_t posi
     if (!p.keys) continue;
     const int32_t page = pages[static_cast<size_t>(position / kPageTokens)];
     for (int head = 0; head < p.kv_heads; ++head) {
-      const int64_t at = position % kPageTokens;
+      const auto at_byte = [&](DType type) {
+        return static_cast<size_t>(position % kPageTokens) * row_bytes(type, p.head_dim);
+      };
       for (size_t i = 0; i < row_bytes(p.key_type, p.head_dim); ++i)
-        f(p.key(page, head, at)[i], std::byte(mix(mix(name, layer * 2), size_t(head) * 1000 + i)));
+        f(p.keys_of(page, head)[at_byte(p.key_type) + i],
+          std::byte(mix(mix(name, layer * 2), size_t(head) * 1000 + i)));
       for (size_t i = 0; i < row_bytes(p.value_type, p.head_dim); ++i)
-        f(p.value(page, head, at)[i],
+        f(p.values_of(page, head)[at_byte(p.value_type) + i],
           std::byte(mix(mix(name, layer * 2 + 1), size_t(head) * 1000 + i)));
     }
   }

@@ -54,8 +54,8 @@ void poison_slot(StatePool& pool, int32_t slot) {
 void poison_page(StatePool& pool, int32_t page) {
   for (const KvPool& layer : pool.kv()) {
     if (!layer.keys) continue;
-    fill_ones(pool.device(), layer.key(page, 0, 0), layer.page_bytes(layer.key_type));
-    fill_ones(pool.device(), layer.value(page, 0, 0), layer.page_bytes(layer.value_type));
+    fill_ones(pool.device(), layer.keys_of(page, 0), layer.page_bytes(layer.key_type));
+    fill_ones(pool.device(), layer.values_of(page, 0), layer.page_bytes(layer.value_type));
   }
 }
 
@@ -228,12 +228,12 @@ void poison_rest(const Engine& engine, Sequence& sequence) {
   CHECK(pool.references(page) == 1);
   for (const KvPool& layer : pool.kv().first(static_cast<size_t>(engine.spec().layers))) {
     if (!layer.keys) continue;
-    const auto rows = static_cast<size_t>(kPageTokens - length % kPageTokens);
-    for (int h = 0; h < layer.kv_heads; ++h) {
-      fill_ones(device, layer.key(page, h, length % kPageTokens),
-                rows * row_bytes(layer.key_type, layer.head_dim));
-      fill_ones(device, layer.value(page, h, length % kPageTokens),
-                rows * row_bytes(layer.value_type, layer.head_dim));
+    const int64_t first = length % kPageTokens, rows = kPageTokens - first;
+    for (const KvSide side : {KvSide::kKeys, KvSide::kValues}) {
+      const std::vector<std::byte> ones(static_cast<size_t>(rows) * layer.row(side),
+                                        std::byte{0xff});
+      for (int h = 0; h < layer.kv_heads; ++h)
+        device.put_kv_rows(layer, {side, page, h, first, rows}, ones.data());
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "device/cpu/attend.h"
 
 #include "base/check.h"
+#include "device/cpu/kernels/kv_layout.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +10,9 @@
 namespace braid::cpu {
 namespace {
 
-constexpr int kPartialPages = kPartial / kPageTokens;
+constexpr int kPartialPages = kPartial / kPageTokens, kRunPages = kRun / kPageTokens;
+constexpr int kRunPartials = kRun / kPartial;
+static_assert(kPageTokens == kKvPage);
 // Queries of a tile: 64 of 256 take 64 KiB, their weights and outputs the same again, which the
 // second cache holds; a strip of keys or values is decoded once for all of them.
 constexpr int kTileQueries = 128;
@@ -32,13 +35,14 @@ struct Tile {
   int queries() const { return rows * heads; }
   int64_t last_position() const { return position + rows - 1; }
   int64_t partials() const { return last_position() / kPartial + 1; }
+  int64_t runs() const { return last_position() / kRun + 1; }
 };
 
 // How the step is cut; every thread finds the same.
 struct Cut {
   int heads;      // of a tile
   int tile_rows;  // at most
-  bool split;     // partials are items
+  bool split;     // runs are items
 
   Cut(const AttnMixArgs& args, int64_t split_rows, int threads) {
     const AttentionShape& s = args.w.shape;
@@ -57,13 +61,13 @@ struct Cut {
 
   int slices(const AttentionShape& s) const { return (s.heads / s.kv_heads + heads - 1) / heads; }
 
-  int64_t items(const AttnMixArgs& args, bool partials) const {
+  int64_t items(const AttnMixArgs& args, bool runs) const {
     int64_t sum = 0;
     for (int i = 0; i < args.batch.counts->segments; ++i) {
       const Segment& segment = args.batch.segments[i];
       for (int r = 0; r < segment.rows; r += tile_rows) {
         const int64_t last = segment.position + std::min(r + tile_rows, segment.rows) - 1;
-        sum += partials ? last / kPartial + 1 : 1;
+        sum += runs ? last / kRun + 1 : 1;
       }
     }
     return sum * args.w.shape.kv_heads * slices(args.w.shape);
@@ -117,7 +121,7 @@ class Tiles {
     tile_.rows = end_ - begin;
     tile_.number = number_;
     tile_.first_item = first_item_;
-    tile_.items = cut_.split ? tile_.partials() : 1;
+    tile_.items = cut_.split ? tile_.runs() : 1;
   }
 
   const AttnMixArgs& args_;
@@ -151,23 +155,23 @@ AttendWorkspace::AttendWorkspace(const AttnMixArgs& args, int threads, Carver& s
   q = shared.take<float>(rows * heads * padded);
   query_unit = shared.take<float>(rows * heads);
   gate = shared.take<float>(rows * heads * static_cast<size_t>(s.head_dim));
-  max_partials =
-      std::max<int64_t>(1, (int64_t{args.batch.max_pages} + kPartialPages - 1) / kPartialPages);
+  max_runs = std::max<int64_t>(1, (int64_t{args.batch.max_pages} + kRunPages - 1) / kRunPages);
   const int64_t most = int64_t{kTilesPerThread} * threads * tile_queries(s) / s.heads + 1;
-  const auto row_bytes = heads * static_cast<size_t>(max_partials) * (padded + 2) * sizeof(float);
+  const auto row_bytes = heads * static_cast<size_t>(max_runs) * (padded + 2) * sizeof(float);
   split_rows = std::min({args.x.rows, most, 1 + static_cast<int64_t>(kSplitBytes / row_bytes)});
   lists = static_cast<size_t>(split_rows) * heads;
-  const size_t entries = lists * static_cast<size_t>(max_partials);
+  const size_t entries = lists * static_cast<size_t>(max_runs);
   taken = shared.take<int>(1);
   done = shared.take<int>(lists);
-  partial_top = shared.take<float>(entries);
-  partial_sum = shared.take<float>(entries);
-  partial_out = shared.take<float>(entries * padded);
+  run_top = shared.take<float>(entries);
+  run_sum = shared.take<float>(entries);
+  run_out = shared.take<float>(entries * padded);
 }
 
 AttendWorkspace::Scratch::Scratch(const AttnMixArgs& args, Carver& own) {
   const AttentionShape& s = args.w.shape;
-  const auto queries = static_cast<size_t>(tile_queries(s)),
+  const auto whole = static_cast<size_t>(kMostWordQueries),
+             queries = (static_cast<size_t>(tile_queries(s)) + whole - 1) / whole * whole,
              padded = static_cast<size_t>(query_floats(s));
   q = own.take<const void*>(queries);
   query_unit = own.take<float>(queries);
@@ -176,12 +180,18 @@ AttendWorkspace::Scratch::Scratch(const AttnMixArgs& args, Carver& own) {
   sum = own.take<float>(queries);
   largest = own.take<float>(queries);
   total = own.take<float>(queries);
-  strip = own.take<float>(std::max(kKvStrip, kPageTokens / 2) * padded);
+  strip = own.take<float>(kKvStrip * padded);
+  q_words = own.take<int16_t>(queries * padded);
+  scales = own.take<int16_t>(2 * padded);
   units = own.take<float>(kPageTokens);
+  factors = own.take<float>(kPageTokens);
   page_weights = own.take<int16_t>(queries * kPageTokens);
   page_units = own.take<float>(queries);
   weights = own.take<float>(queries * kPartial);
   out = own.take<float>(queries * padded);
+  run_top = own.take<float>(queries);
+  run_sum = own.take<float>(queries);
+  run_out = own.take<float>(queries * padded);
 }
 
 void AttendWorkspace::put_query(const AttnMixArgs& args, const Kernels& kernels, int64_t row,
@@ -194,7 +204,7 @@ void AttendWorkspace::put_query(const AttnMixArgs& args, const Kernels& kernels,
   std::fill(to + s.head_dim, to + padded, 0.0f);
   const KvType keys = kv_type(args.kv.key_type);
   if (keys != KvType::kF32)
-    query_unit[at] = kernels.pack_query(keys, to, padded, to) / key_factor(key_length);
+    query_unit[at] = kernels.pack_query(to, padded, to) / key_factor(key_length);
 }
 
 void AttendWorkspace::clear() const {
@@ -210,23 +220,31 @@ class Attender {
 
   void run(int threads) {
     const Cut cut(args_, ws_.split_rows, threads);
-    Tiles tiles(args_, cut);
+    Tiles tiles(args_, cut), later(args_, cut);
     const std::atomic_ref<int> taken(*ws_.taken);
     while (true) {
       const int64_t item = taken.fetch_add(1, std::memory_order_relaxed);
       const Tile* tile = tiles.find(item);
       if (!tile) return;
-      if (cut.split)
-        one_partial(*tile, item - tile->first_item);
-      else
-        all_partials(*tile);
+      if (!cut.split) {
+        all_runs(*tile);
+        continue;
+      }
+      // Most likely this thread's next item: its keys are asked for at the end of this one.
+      const Tile* then = later.find(item + threads);
+      after_ = then ? keys_at(*then, (item + threads - then->first_item) * kRunPartials) : nullptr;
+      one_run(*tile, item - tile->first_item);
     }
   }
 
  private:
+  const std::byte* keys_at(const Tile& tile, int64_t partial) const {
+    return args_.kv.keys_of(args_.batch.page(tile.segment, partial * kPartial), tile.kv_head);
+  }
+
   // Queries of the rows from `first` on against a partial: own_.top, sum and out, from the first
-  // of them. Returns their number.
-  int attend_rows(const Tile& tile, int64_t partial, int first) {
+  // of them. Returns their number. `next`: the keys that come then.
+  int attend_rows(const Tile& tile, int64_t partial, int first, const std::byte* next) {
     const int64_t from = partial * kPartial;
     int n = 0;
     for (int r = first; r < tile.rows; ++r)
@@ -241,29 +259,28 @@ class Attender {
     const void *key_pages[kPartialPages], *value_pages[kPartialPages];
     for (int i = 0; i * kPageTokens < keys; ++i) {
       const int64_t page = args_.batch.page(tile.segment, from + i * kPageTokens);
-      key_pages[i] = args_.kv.key(page, tile.kv_head, 0);
-      value_pages[i] = args_.kv.value(page, tile.kv_head, 0);
+      key_pages[i] = args_.kv.keys_of(page, tile.kv_head);
+      value_pages[i] = args_.kv.values_of(page, tile.kv_head);
     }
     AttentionPartial a;
     a.dim = s_.head_dim;
     a.padded = padded_;
     a.keys = keys;
-    a.page_keys = kPageTokens;
     a.key_type = kv_type(args_.kv.key_type);
     a.value_type = kv_type(args_.kv.value_type);
     a.key_pages = key_pages;
     a.value_pages = value_pages;
-    const bool more = partial + 1 < tile.partials();
-    a.next_key =
-        more ? args_.kv.key(args_.batch.page(tile.segment, from + kPartial), tile.kv_head, 0)
-             : nullptr;
+    a.next_key = next;
     a.queries = n;
     a.q = own_.q;
     a.query_unit = own_.query_unit;
     a.key_factor = key_factor(ws_.key_length);
     a.visible = own_.visible;
     a.strip = own_.strip;
+    a.q_words = own_.q_words;
+    a.scales = own_.scales;
     a.units = own_.units;
+    a.factors = own_.factors;
     a.page_weights = own_.page_weights;
     a.page_units = own_.page_units;
     a.weights = own_.weights;
@@ -279,56 +296,67 @@ class Attender {
     return static_cast<int>(std::max<int64_t>(0, partial * kPartial - tile.position));
   }
 
-  void all_partials(const Tile& tile) {
-    for (int64_t partial = 0; partial < tile.partials(); ++partial) {
-      const int first = first_row(tile, partial);
-      const int n = attend_rows(tile, partial, first);
+  // Combines the partials of a run; those of a query go to place(query) of top, sum and out.
+  template <class Place>
+  void attend_run(const Tile& tile, int64_t run, float* top, float* sum, float* out,
+                  Place&& place) {
+    const int64_t end = std::min((run + 1) * kRunPartials, tile.partials());
+    for (int64_t partial = run * kRunPartials; partial < end; ++partial) {
+      const int first = first_row(tile, partial) * tile.heads;
+      const int n = attend_rows(tile, partial, first / tile.heads,
+                                partial + 1 < end ? keys_at(tile, partial + 1) : after_);
       for (int i = 0; i < n; ++i) {
-        const int query = first * tile.heads + i;
-        add(partial, own_.out + i * padded_, own_.top[i], own_.sum[i], output(tile, query),
-            own_.largest + query, own_.total + query);
+        const int64_t at = place(first + i);
+        add(partial == run * kRunPartials, own_.out + i * padded_, own_.top[i], own_.sum[i],
+            out + at * padded_, top + at, sum + at);
       }
+    }
+  }
+
+  void all_runs(const Tile& tile) {
+    for (int64_t run = 0; run < tile.runs(); ++run) {
+      after_ = run + 1 < tile.runs() ? keys_at(tile, (run + 1) * kRunPartials) : nullptr;
+      attend_run(tile, run, own_.run_top, own_.run_sum, own_.run_out,
+                 [](int query) { return query; });
+      for (int query = first_row(tile, run * kRunPartials) * tile.heads; query < tile.queries();
+           ++query)
+        add(run == 0, own_.run_out + query * padded_, own_.run_top[query], own_.run_sum[query],
+            output(tile, query), own_.largest + query, own_.total + query);
     }
     for (int query = 0; query < tile.queries(); ++query) finish(tile, query, own_.total[query]);
   }
 
-  void one_partial(const Tile& tile, int64_t partial) {
-    const int first = first_row(tile, partial);
-    const int n = attend_rows(tile, partial, first);
-    for (int i = 0; i < n; ++i) {
-      const int64_t at = entry(tile, first * tile.heads + i) + partial;
-      ws_.partial_top[at] = own_.top[i];
-      ws_.partial_sum[at] = own_.sum[i];
-      std::copy_n(own_.out + i * padded_, s_.head_dim, ws_.partial_out + at * padded_);
-    }
+  void one_run(const Tile& tile, int64_t run) {
+    attend_run(tile, run, ws_.run_top, ws_.run_sum, ws_.run_out,
+               [&](int query) { return entry(tile, query) + run; });
     const std::atomic_ref<int> done(ws_.done[tile.number]);
-    if (done.fetch_add(1, std::memory_order_acq_rel) + 1 < tile.partials()) return;
+    if (done.fetch_add(1, std::memory_order_acq_rel) + 1 < tile.runs()) return;
     for (int query = 0; query < tile.queries(); ++query) {
-      const int64_t last = (tile.position + query / tile.heads) / kPartial;
+      const int64_t last = (tile.position + query / tile.heads) / kRun;
       float largest = 0, total = 0;
-      for (int64_t p = 0; p <= last; ++p) {
-        const int64_t at = entry(tile, query) + p;
-        add(p, ws_.partial_out + at * padded_, ws_.partial_top[at], ws_.partial_sum[at],
+      for (int64_t r = 0; r <= last; ++r) {
+        const int64_t at = entry(tile, query) + r;
+        add(r == 0, ws_.run_out + at * padded_, ws_.run_top[at], ws_.run_sum[at],
             output(tile, query), &largest, &total);
       }
       finish(tile, query, total);
     }
   }
 
-  // The place of a query's partial 0.
+  // The place of a query's run 0.
   int64_t entry(const Tile& tile, int query) const {
     const int64_t row = tile.row + query / tile.heads;
-    return (row * s_.heads + tile.head + query % tile.heads) * ws_.max_partials;
+    return (row * s_.heads + tile.head + query % tile.heads) * ws_.max_runs;
   }
   float* output(const Tile& tile, int query) const {
     return args_.o.row(tile.row + query / tile.heads) +
            int64_t{tile.head + query % tile.heads} * s_.head_dim;
   }
 
-  // Partials are added in order, whoever does it.
-  void add(int64_t partial, const float* out, float top, float sum, float* o, float* largest,
+  // Partials and runs are added in order, whoever does it.
+  void add(bool first, const float* out, float top, float sum, float* o, float* largest,
            float* total) {
-    if (partial == 0) {
+    if (first) {
       std::copy_n(out, s_.head_dim, o);
       *largest = top;
       *total = sum;
@@ -355,6 +383,7 @@ class Attender {
   const AttendWorkspace& ws_;
   const AttendWorkspace::Scratch& own_;
   int padded_;
+  const std::byte* after_ = nullptr;  // the first keys behind those of the item
 };
 
 void attend(const AttnMixArgs& args, const Kernels& kernels, const AttendWorkspace& workspace,

@@ -1,10 +1,10 @@
 // Attention behind the projections: queries of a step against the cache.
 //
 // The work is cut into tiles, rows of one sequence times the heads of one kv head, so that a cached
-// row is read once for all of them. With few rows the partials of a tile are items of their own,
-// and the thread that finishes the last one combines them in order; with many a thread takes a tile
-// through all its partials. Threads take items as they come. None of this changes a bit: what is
-// computed for a (row, head) depends on its position alone.
+// row is read once for all of them. With few rows the runs of a tile (device/state_view.h) are
+// items of their own, and the thread that finishes the last one combines them in order; with many a
+// thread takes a tile through all its runs. Threads take items as they come. None of this changes a
+// bit: what is computed for a (row, head) depends on its position alone.
 #pragma once
 
 #include "device/cpu/cpu_ops.h"
@@ -31,10 +31,11 @@ class AttendWorkspace {
     int* visible = nullptr;
     float *top = nullptr, *sum = nullptr, *largest = nullptr, *total = nullptr;
     void* strip = nullptr;
-    float *units = nullptr, *page_units = nullptr;
-    int16_t* page_weights = nullptr;
+    float *units = nullptr, *factors = nullptr, *page_units = nullptr;
+    int16_t *q_words = nullptr, *scales = nullptr, *page_weights = nullptr;
     float* weights = nullptr;  // [queries, kPartial]
-    float* out = nullptr;      // [queries, query_floats]
+    float* out = nullptr;      // [queries, query_floats], like run_out
+    float *run_top = nullptr, *run_sum = nullptr, *run_out = nullptr;
   };
 
   // Before the phase that attends, by one thread.
@@ -48,15 +49,15 @@ class AttendWorkspace {
 
  private:
   friend class Attender;
-  float* q;                          // [R, heads, query_floats]: floats, or words in their place
-  float* query_unit;                 // [R, heads]
-  int64_t split_rows;                // rows of a step whose partials may be items of their own
-  int64_t max_partials;              // of a row
-  size_t lists;                      // (row, head) of those rows
-  int* taken;                        // items that threads have taken
-  int* done;                         // [lists]: partials of a tile that are ready
-  float *partial_top, *partial_sum;  // [lists, max_partials]
-  float* partial_out;                // [lists, max_partials, query_floats]
+  float* q;                  // [R, heads, query_floats]: floats, or words in their place
+  float* query_unit;         // [R, heads]
+  int64_t split_rows;        // rows of a step whose runs may be items of their own
+  int64_t max_runs;          // of a row
+  size_t lists;              // (row, head) of those rows
+  int* taken;                // items that threads have taken
+  int* done;                 // [lists]: runs of a tile that are ready
+  float *run_top, *run_sum;  // [lists, max_runs]
+  float* run_out;            // [lists, max_runs, query_floats]
 };
 
 // This thread's part: args.o of all rows.

@@ -119,10 +119,6 @@ class Mixer {
     }
   }
 
-  void store(DType type, const float* x, std::byte* row) {
-    k_.store_kv[static_cast<int>(kv_type(type))](x, s_.head_dim, row);
-  }
-
   void key_head(int head) {
     const int dim = s_.head_dim;
     project_rows(w_.k, int64_t{head} * dim, dim);
@@ -130,8 +126,9 @@ class Mixer {
       float* key = ws_.head + int64_t{row} * dim;
       k_.rms_norm(key, w_.k_norm.data(), s_.eps, dim, key);
       rotate(key, row);
-      const int64_t page = args_.batch.page(segment, position);
-      store(args_.kv.key_type, key, args_.kv.key(page, head, position % kPageTokens));
+      k_.store_key[static_cast<int>(kv_type(args_.kv.key_type))](
+          key, dim, static_cast<int>(position % kPageTokens),
+          args_.kv.keys_of(args_.batch.page(segment, position), head));
     });
   }
 
@@ -139,9 +136,9 @@ class Mixer {
     const int dim = s_.head_dim;
     project_rows(w_.v, int64_t{head} * dim, dim);
     each_row([&](int row, int segment, int64_t position) {
-      const int64_t page = args_.batch.page(segment, position);
-      store(args_.kv.value_type, ws_.head + int64_t{row} * dim,
-            args_.kv.value(page, head, position % kPageTokens));
+      k_.store_value[static_cast<int>(kv_type(args_.kv.value_type))](
+          ws_.head + int64_t{row} * dim, dim, static_cast<int>(position % kPageTokens),
+          args_.kv.values_of(args_.batch.page(segment, position), head));
     });
   }
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/team.h"
 #include "device/cpu/cpu_ops.h"
+#include "device/cpu/kv_pages.h"
 #include "device/cpu/packed_weights.h"
 
 #include <sys/mman.h>
@@ -86,6 +87,12 @@ class CpuDevice final : public Device {
     if (bytes > 0) std::memmove(to, from, bytes);  // an empty span may be null
   }
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
+  void get_kv_rows(const KvPool& pool, const KvSpan& span, std::byte* rows) override {
+    get_rows(pool, span, rows);
+  }
+  void put_kv_rows(const KvPool& pool, const KvSpan& span, const std::byte* rows) override {
+    put_rows(pool, span, rows);
+  }
 
   PackedVector prepare(std::span<const float> vector) override {
     const Vector& v = vectors_.emplace_back(Vector{&kernels_, {vector.begin(), vector.end()}});

@@ -79,6 +79,11 @@ class KvHead {
     multiply_to(m, begin, begin + n, s_.h, args_.batch.counts->rows, s_.w, counters_, out);
   }
 
+  // A row of the cache; here they lie one after the other.
+  std::byte* cached(KvSide side, int64_t page, int64_t at) const {
+    return args_.kv.part(side, page, kv_head_) + static_cast<size_t>(at) * args_.kv.row(side);
+  }
+
   void append() {
     const int64_t dim = shape_.head_dim;
     project(w_.k, kv_head_ * dim, dim, s_.k);
@@ -88,8 +93,8 @@ class KvHead {
       rms_norm(k, w_.k_norm.data(), double{shape_.eps}, dim, k);
       rope(shape_, position, k);
       const int64_t page = args_.batch.page(segment, position), at = position % kPageTokens;
-      write_kv_row(args_.kv.key_type, k, dim, args_.kv.key(page, kv_head_, at));
-      write_kv_row(args_.kv.value_type, v, dim, args_.kv.value(page, kv_head_, at));
+      write_kv_row(args_.kv.key_type, k, dim, cached(KvSide::kKeys, page, at));
+      write_kv_row(args_.kv.value_type, v, dim, cached(KvSide::kValues, page, at));
     });
   }
 
@@ -112,7 +117,7 @@ class KvHead {
     const int64_t dim = shape_.head_dim;
     for (int64_t t = 0; t <= position; ++t) {
       const int64_t page = args_.batch.page(segment, t);
-      decode_row(args_.kv.key_type, args_.kv.key(page, kv_head_, t % kPageTokens), dim, s_.cached);
+      decode_row(args_.kv.key_type, cached(KvSide::kKeys, page, t % kPageTokens), dim, s_.cached);
       s_.p[t] = dot(q, s_.cached, dim) / std::sqrt(double(dim));
     }
     const double largest = *std::max_element(s_.p, s_.p + position + 1);
@@ -122,7 +127,7 @@ class KvHead {
     std::fill_n(s_.o, dim, 0.0);
     for (int64_t t = 0; t <= position; ++t) {
       const int64_t page = args_.batch.page(segment, t);
-      decode_row(args_.kv.value_type, args_.kv.value(page, kv_head_, t % kPageTokens), dim,
+      decode_row(args_.kv.value_type, cached(KvSide::kValues, page, t % kPageTokens), dim,
                  s_.cached);
       for (int64_t i = 0; i < dim; ++i) s_.o[i] += s_.p[t] / all * double{s_.cached[i]};
     }

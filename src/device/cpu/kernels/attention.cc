@@ -15,7 +15,17 @@ float exponentials(float* s, int n, float* top) {
   for (int i = kLanes; i < end; i += kLanes) most = max(most, load(s + i));
   *top = largest(most);
   V total = set1(0.0f);
-  for (int i = 0; i < end; i += kLanes) {
+  int i = 0;
+  for (; i + kChains * kLanes <= end; i += kChains * kLanes) {
+    V e[kChains];
+    for (int j = 0; j < kChains; ++j) e[j] = sub(load(s + i + j * kLanes), set1(*top));
+    exps<1>(e);
+    for (int j = 0; j < kChains; ++j) {
+      store(s + i + j * kLanes, e[j]);
+      total = add(total, e[j]);
+    }
+  }
+  for (; i < end; i += kLanes) {
     const V e = exp(sub(load(s + i), set1(*top)));
     store(s + i, e);
     total = add(total, e);
@@ -51,10 +61,15 @@ void fill_attention(Kernels& k) {
   k.attend = attend;
   k.merge = merge;
   k.pack_query = pack_query;
-  k.store_kv[static_cast<int>(KvType::kF32)] = store_kv_row<KvType::kF32>;
-  k.store_kv[static_cast<int>(KvType::kF16)] = store_kv_row<KvType::kF16>;
-  k.store_kv[static_cast<int>(KvType::kBF16)] = store_kv_row<KvType::kBF16>;
-  k.store_kv[static_cast<int>(KvType::kQ8_0)] = store_kv_row<KvType::kQ8_0>;
+  constexpr int kF32 = static_cast<int>(KvType::kF32), kF16 = static_cast<int>(KvType::kF16),
+                kBF16 = static_cast<int>(KvType::kBF16), kQ8 = static_cast<int>(KvType::kQ8_0);
+  k.store_key[kF32] = k.store_value[kF32] = store_float_row;
+  k.store_key[kF16] = store_half_row<KvF16, true>;
+  k.store_value[kF16] = store_half_row<KvF16, false>;
+  k.store_key[kBF16] = store_half_row<KvBF16, true>;
+  k.store_value[kBF16] = store_half_row<KvBF16, false>;
+  k.store_key[kQ8] = store_q8_row<true>;
+  k.store_value[kQ8] = store_q8_row<false>;
 }
 
 }  // namespace braid::BRAID_ISA

@@ -18,12 +18,13 @@ struct Strip {
 // Rows [t, t + n) of the partial, padded. Rows that belong to no query may be among them: a page is
 // all there.
 Strip strip_of(const AttentionPartial& a, const void* const* pages, int t, int n) {
-  const char* rows = static_cast<const char*>(rows_at(a, pages, KvType::kF32, t));
-  if (a.dim == a.padded) return {reinterpret_cast<const float*>(rows), a.dim};
+  const float* rows =
+      static_cast<const float*>(pages[t / kKvPage]) + static_cast<int64_t>(t % kKvPage) * a.dim;
+  if (a.dim == a.padded) return {rows, a.dim};
   float* out = static_cast<float*>(a.strip);
-  for (int i = 0; i < n; ++i, rows += kv_row_bytes(KvType::kF32, a.dim))
+  for (int i = 0; i < n; ++i, rows += a.dim)
     for (int c = 0; c < a.padded; c += kLanes)
-      store(out + i * a.padded + c, KvRow<KvType::kF32>::load(rows, c, a.dim));
+      store(out + i * a.padded + c, c < a.dim ? load_upto(rows + c, a.dim - c) : set1(0.0f));
   return {out, a.padded};
 }
 
@@ -48,7 +49,8 @@ void score_floats(const AttentionPartial& a) {
     int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     n = (n + kK - 1) / kK * kK;
     const Strip keys = strip_of(a, a.key_pages, from, n);
-    Ahead ahead = after_keys(a, from, kKvStrip, kKvStrip, (a.queries + kQ - 1) / kQ * (n / kK));
+    Ahead ahead =
+        after_keys(a, from / kKvStrip, kKvPage / kKvStrip, 1, (a.queries + kQ - 1) / kQ * (n / kK));
     for (int at = 0; at < a.queries; at += kQ) {
       const float* q[kQ];  // the last one again where there are fewer
       for (int m = 0; m < kQ; ++m)
@@ -108,7 +110,7 @@ void weigh_floats(const AttentionPartial& a) {
   for (int from = 0; from < a.keys; from += kKvStrip) {
     const int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
     const Strip values = strip_of(a, a.value_pages, from, n);
-    Ahead ahead = after_values(a, from, kKvStrip, kKvStrip, a.queries);
+    Ahead ahead = after_values(a, from / kKvStrip, kKvPage / kKvStrip, 1, a.queries);
     int at = 0;
     for (; at + kWeighQueries <= a.queries; at += kWeighQueries) {
       for (int m = 0; m < kWeighQueries; ++m) ahead.turn();

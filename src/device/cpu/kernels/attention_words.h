@@ -5,27 +5,27 @@
 // its largest element, and the weights, with those factors in them, have one for each page. The
 // factors leave just the room that the sums of 32 bits need (numerics.md). Integer sums have no
 // order, so any tile gives the same bits.
+//
+// A lane is a position of keys, or a dimension of values. Both products are the same loop: fours of
+// words of the left side, a query or a page's weights, meet fours of vectors. Those are made of the
+// cache on the spot (word_sources.h), or once for all where there are more queries than a tile has.
 #pragma once
 
-#include "device/cpu/kernels/attention_rows.h"
+#include "device/cpu/kernels/word_sources.h"
 
 namespace braid::BRAID_ISA {
 namespace {
 
-constexpr float kMostWord = 32767.0f;
-constexpr float kMostValue = 8191.0f;      // of a value row's elements
 constexpr float kMostWeights = 262000.0f;  // of the sum of a page's weights: times 8191 below 2^31
 constexpr float kLongestQuery = 65000.0f;  // times the longest key, 32767, below 2^31
-constexpr float kTiny = 1e-30f;            // in place of a largest number of 0
-constexpr int kWords = 2 * kLanes;
-constexpr int kTurnPairs = 8;  // pairs of values between two looks ahead
+constexpr int kPanel = 64;                 // words of a left side that lie together
+constexpr int kPanelFours = kPanel / kKvFour;
+static_assert(kPanel == kKvPage && kQueryPad == kPanel && kWordQueries <= kMostWordQueries);
 
 [[gnu::always_inline]] inline float min_of(float a, float b) { return a < b ? a : b; }
-[[gnu::always_inline]] inline float max_of(float a, float b) { return a > b ? a : b; }
 
-// x as words of length at most kLongestQuery, in the order of the keys' words; returns what one
-// unit of a word is worth.
-float pack_query(KvType keys, const float* x, int n, void* to) {
+// x as words of length at most kLongestQuery; returns what one unit of a word is worth.
+float pack_query(const float* x, int n, void* to) {
   auto* out = static_cast<int16_t*>(to);
   V most = set1(0.0f), squares = set1(0.0f);
   for (int i = 0; i < n; i += kLanes) {
@@ -36,171 +36,12 @@ float pack_query(KvType keys, const float* x, int n, void* to) {
   const float by_top = kMostWord / max_of(largest(most), kTiny),
               by_length = kLongestQuery / max_of(__builtin_sqrtf(sum(squares)), kTiny);
   const V factor = set1(min_of(by_top, by_length));
-  for (int i = 0; i < n; i += kWords) {
-    const V a = load(x + i), b = load(x + i + kLanes);
-    if (keys == KvType::kQ8_0)
-      store_words(out + i, mul(a, factor), mul(b, factor));
-    else
-      store_pairs(out + i, a, factor, b, factor);
-  }
+  for (int i = 0; i < n; i += kWords)
+    store_words(out + i, mul(load(x + i), factor), mul(load(x + i + kLanes), factor));
   return 1.0f / min_of(by_top, by_length);
 }
 
-// A row of keys as words.
-template <class Row>
-[[gnu::always_inline]] inline void pack_key(const char* row, const AttentionPartial& a,
-                                            int16_t* out) {
-  const V factor = set1(a.key_factor);
-  for (int i = 0; i < a.padded; i += kWords)
-    store_pairs(out + i, Row::load(row, i, a.dim), factor, Row::load(row, i + kLanes, a.dim),
-                factor);
-}
-template <>
-[[gnu::always_inline]] inline void pack_key<KvRow<KvType::kQ8_0>>(const char* row,
-                                                                  const AttentionPartial& a,
-                                                                  int16_t* out) {
-  using Row = KvRow<KvType::kQ8_0>;
-  for (int b = 0; b < a.dim; b += kQ8Block, row += kQ8Bytes) {
-    const W factor = same_word(Row::scale(row), 128.0f * a.key_factor);
-    for (int i = 0; i < kQ8Block; i += kWords)
-      store_words(out + b + i, mul_high(load_i8_high(Row::bytes_of(row) + i), factor));
-  }
-}
-
-template <class Row>
-void pack_keys(const AttentionPartial& a, int from, int n, Ahead& ahead) {
-  const char* row = static_cast<const char*>(rows_at(a, a.key_pages, a.key_type, from));
-  auto* out = static_cast<int16_t*>(a.strip);
-  for (int t = 0; t < n; ++t, row += Row::bytes(a.dim), out += a.padded) {
-    ahead.turn();
-    pack_key<Row>(row, a, out);
-  }
-}
-void pack_keys(const AttentionPartial& a, int from, int n, Ahead& ahead) {
-  if (a.key_type == KvType::kF16) return pack_keys<KvRow<KvType::kF16>>(a, from, n, ahead);
-  if (a.key_type == KvType::kBF16) return pack_keys<KvRow<KvType::kBF16>>(a, from, n, ahead);
-  pack_keys<KvRow<KvType::kQ8_0>>(a, from, n, ahead);
-}
-
-[[gnu::always_inline]] inline V word_products(const int16_t* const* q, const int16_t* keys,
-                                              int padded) {
-  I acc[kLanes];
-  for (I& s : acc) s = zeros();
-  for (int i = 0; i < padded; i += kWords) {
-    W x[kK];
-    for (int j = 0; j < kK; ++j) x[j] = load_words(keys + j * padded + i);
-    for (int m = 0; m < kQ; ++m) {
-      const W y = load_words(q[m] + i);
-      for (int j = 0; j < kK; ++j) acc[m * kK + j] = dot(acc[m * kK + j], y, x[j]);
-    }
-  }
-  return to_floats(sums(acc));
-}
-
-void score_words(const AttentionPartial& a) {
-  const auto* keys = static_cast<const int16_t*>(a.strip);
-  for (int from = 0; from < a.keys; from += kKvStrip) {
-    int n = a.keys - from < kKvStrip ? a.keys - from : kKvStrip;
-    n = (n + kK - 1) / kK * kK;
-    Ahead ahead =
-        after_keys(a, from, kKvStrip, a.page_keys, n + (a.queries + kQ - 1) / kQ * (n / kK));
-    pack_keys(a, from, n, ahead);
-    for (int at = 0; at < a.queries; at += kQ) {
-      const int16_t* q[kQ];  // the last one again where there are fewer
-      float unit[kLanes];
-      for (int m = 0; m < kQ; ++m) {
-        const int query = at + m < a.queries ? at + m : a.queries - 1;
-        q[m] = static_cast<const int16_t*>(a.q[query]);
-        for (int j = 0; j < kK; ++j) unit[m * kK + j] = a.query_unit[query];
-      }
-      const V units = load(unit);
-      for (int t = 0; t < n; t += kK) {
-        ahead.turn();
-        float s[kLanes];
-        store(s, mul(word_products(q, keys + t * a.padded, a.padded), units));
-        for (int m = 0; m < kQ && at + m < a.queries; ++m)
-          __builtin_memcpy(a.weights + static_cast<int64_t>(at + m) * a.weights_stride + from + t,
-                           s + m * kK, sizeof(float) * kK);
-      }
-    }
-  }
-}
-
-// A value row's largest magnitude.
-template <class Row>
-[[gnu::always_inline]] inline float largest_value(const char* row, int dim) {
-  const auto* p = reinterpret_cast<const uint16_t*>(row);
-  uint16_t most = largest_magnitude(p, dim / kWords * kWords);
-  for (int i = dim / kWords * kWords; i < dim; ++i) {
-    const auto x = static_cast<uint16_t>(p[i] & 0x7fff);
-    most = x > most ? x : most;
-  }
-  return Row::value(most);
-}
-
-// Two rows of values as words, which lie in turn; unit[i] is what a word of row i is worth. `both`:
-// there is a second row.
-template <class Row>
-[[gnu::always_inline]] inline void pack_values_2(const char* row, bool both, int dim, int padded,
-                                                 float* unit, int16_t* out) {
-  const char* second = row + Row::bytes(dim);
-  const float most[2] = {largest_value<Row>(row, dim),
-                         both ? largest_value<Row>(second, dim) : 0.0f};
-  V factor[2];
-  for (int r = 0; r < 2; ++r) {
-    factor[r] = set1(most[r] > 0.0f ? kMostValue / most[r] : 0.0f);
-    unit[r] = most[r] * (1.0f / kMostValue);
-  }
-  for (int i = 0; i < padded; i += kLanes)
-    store_pairs(out + 2 * i, Row::load(row, i, dim), factor[0], Row::load(second, i, dim),
-                factor[1]);
-}
-template <>
-[[gnu::always_inline]] inline void pack_values_2<KvRow<KvType::kQ8_0>>(const char* row, bool both,
-                                                                       int dim, int, float* unit,
-                                                                       int16_t* out) {
-  using Row = KvRow<KvType::kQ8_0>;
-  const int64_t apart = Row::bytes(dim);
-  float factor[2];
-  for (int r = 0; r < 2; ++r) {
-    int most = 0;  // without their sign f16 numbers are in the order of their bits
-    for (int64_t at = 0; at < apart && (r == 0 || both); at += kQ8Bytes) {
-      const int bits = Row::scale(row + r * apart + at) & 0x7fff;
-      most = bits > most ? bits : most;
-    }
-    unit[r] = f16_value(static_cast<uint16_t>(most)) * (127.0f / kMostValue);
-    factor[r] = unit[r] > 0.0f ? 128.0f / unit[r] : 0.0f;
-  }
-  for (int b = 0; b < dim; b += kQ8Block, row += kQ8Bytes) {
-    const W first = same_word(Row::scale(row), factor[0]),
-            second = same_word(Row::scale(row + apart), factor[1]);
-    for (int i = 0; i < kQ8Block; i += kWords) {
-      const int8_t* q = Row::bytes_of(row) + i;
-      store_pairs(out + 2 * (b + i), mul_high(load_i8_high(q), first),
-                  mul_high(load_i8_high(q + apart), second));
-    }
-  }
-}
-
-// Values [from, from + n) as words, two rows in one: the words of a column lie beside each other.
-// A value is its word times the row's unit; units up to the page's end are 0.
-template <class Row>
-void pack_values(const AttentionPartial& a, int from, int n, Ahead& ahead) {
-  const char* row = static_cast<const char*>(rows_at(a, a.value_pages, a.value_type, from));
-  auto* out = static_cast<int16_t*>(a.strip);
-  for (int t = 0; t < n; t += 2, row += 2 * Row::bytes(a.dim), out += 2 * a.padded) {
-    ahead.turn();
-    pack_values_2<Row>(row, t + 1 < n, a.dim, a.padded, a.units + t, out);
-  }
-  for (int t = (n + 1) / 2 * 2; t < a.page_keys; ++t) a.units[t] = 0.0f;
-}
-void pack_values(const AttentionPartial& a, int from, int n, Ahead& ahead) {
-  if (a.value_type == KvType::kF16) return pack_values<KvRow<KvType::kF16>>(a, from, n, ahead);
-  if (a.value_type == KvType::kBF16) return pack_values<KvRow<KvType::kBF16>>(a, from, n, ahead);
-  pack_values<KvRow<KvType::kQ8_0>>(a, from, n, ahead);
-}
-
-// A query's weights of the page as words; returns what one unit of their products is worth.
+// weights times units as words, up to a factor; returns what a unit of their products is worth.
 float pack_weights(const float* weights, const float* units, int n, int16_t* out) {
   V all = set1(0.0f), most = set1(0.0f);
   for (int t = 0; t < n; t += kLanes) {
@@ -217,63 +58,163 @@ float pack_weights(const float* weights, const float* units, int n, int16_t* out
   return 1.0f / min_of(by_top, by_sum);
 }
 
-// out += weights values for kWeighQueries queries and C vectors of columns, over a page.
-template <int C>
-[[gnu::always_inline]] inline void weigh_words_tile(const AttentionPartial& a, int at, int pairs,
-                                                    int column, Ahead& ahead) {
-  const int16_t* p[kWeighQueries];  // the last one again where there are fewer
-  for (int m = 0; m < kWeighQueries; ++m) {
-    const int query = at + m < a.queries ? at + m : a.queries - 1;
-    p[m] = a.page_weights + static_cast<int64_t>(query) * a.page_keys;
+// The sums of a tile: Q rows of the left side times kWordColumns vectors.
+template <int Q>
+struct Sums {
+  I at[Q][kWordColumns];
+
+  [[gnu::always_inline]] Sums() {
+    unrolled<Q * kWordColumns>(
+        [this]<int i>() { at[i / kWordColumns][i % kWordColumns] = zeros(); });
   }
-  const int16_t* values = static_cast<const int16_t*>(a.strip) + 2 * column;
-  I acc[kWeighQueries][C];
-  for (auto& row : acc)
-    for (I& s : row) s = zeros();
-  for (int t = 0; t < pairs; ++t) {
-    if (t % kTurnPairs == 0) ahead.turn();
-    W x[C];
-    for (int c = 0; c < C; ++c)
-      x[c] = load_words(values + static_cast<int64_t>(2 * t) * a.padded + 2 * c * kLanes);
-    for (int m = 0; m < kWeighQueries; ++m) {
-      const W y = same_pair(p[m] + 2 * t);
-      for (int c = 0; c < C; ++c) acc[m][c] = dot(acc[m][c], y, x[c]);
+  // Adds the products of fours [first, end) of a source, which lie in one panel of the left side.
+  template <class Source>
+  [[gnu::always_inline]] void add(const int16_t* left, const Source& source, int first, int end) {
+    for (int i = first; i < end; ++i, left += kKvFour) {
+      W w[kWordColumns][2];
+      source.words(i, w);
+      unrolled<2 * Q>([&]<int n>() {
+        constexpr int m = n / 2, j = n % 2;
+        const W y = same_pair(left + m * kPanel + 2 * j);
+        unrolled<kWordColumns>([&]<int c>() { at[m][c] = dot(at[m][c], y, w[c][j]); });
+      });
     }
   }
-  for (int m = 0; m < kWeighQueries && at + m < a.queries; ++m) {
-    const V unit = set1(a.page_units[at + m]);
-    float* out = a.out + static_cast<int64_t>(at + m) * a.padded + column;
-    for (int c = 0; c < C; ++c)
-      store(out + c * kLanes, fma(to_floats(acc[m][c]), unit, load(out + c * kLanes)));
+  // f.operator()<row, column>(sum as floats)
+  template <class F>
+  [[gnu::always_inline]] void each(F&& f) const {
+    unrolled<Q * kWordColumns>([&]<int i>() {
+      constexpr int m = i / kWordColumns, c = i % kWordColumns;
+      f.template operator()<m, c>(to_floats(at[m][c]));
+    });
+  }
+};
+
+// A source's words, made once for all tiles.
+template <class Source>
+Prepared prepare(const AttentionPartial& a, const Source& source, int fours) {
+  auto* out = static_cast<int16_t*>(a.strip);
+  for (int i = 0; i < fours; ++i) {
+    W w[kWordColumns][2];
+    source.words(i, w);
+    for (auto& column : w)
+      for (const W& words : column) {
+        store_words(out, words);
+        out += kWords;
+      }
+  }
+  return {static_cast<const int16_t*>(a.strip)};
+}
+
+// f.operator()<Q>(first query) for tiles of Q of the queries, of which the last may be one too
+// many.
+template <class F>
+[[gnu::always_inline]] inline void each_tile(int queries, F&& f) {
+  int at = 0;
+  for (; queries - at >= kWordQueries; at += kWordQueries) f.template operator()<kWordQueries>(at);
+  const int left = (queries - at + 1) / 2;
+  if constexpr (kWordQueries >= 8) {
+    if (left == 4) f.template operator()<8>(at);
+    if (left == 3) f.template operator()<6>(at);
+  }
+  if constexpr (kWordQueries >= 4)
+    if (left == 2) f.template operator()<4>(at);
+  if (left == 1) f.template operator()<2>(at);
+}
+
+// Scores of keys [from, from + kWordColumns * kLanes), which a source has.
+template <class Source>
+void score_tiles(const AttentionPartial& a, const Source& source, int from) {
+  const int fours = (a.dim + kKvFour - 1) / kKvFour;
+  const int16_t* left = a.q_words;
+  const float* units = a.query_unit;
+  float* to = a.weights + from;
+  const int64_t left_stride = a.padded, stride = a.weights_stride;
+  each_tile(a.queries, [&]<int Q>(int at) {
+    Sums<Q> sums;
+    const int16_t* panel = left + at * left_stride;
+    for (int i = 0; i < fours; i += kPanelFours, panel += kWordQueries * kPanel)
+      sums.add(panel, source, i, fours - i < kPanelFours ? fours : i + kPanelFours);
+    sums.each([&]<int m, int c>(V sum) {
+      store(to + (at + m) * stride + c * kLanes, mul(sum, set1(units[at + m])));
+    });
+  });
+}
+
+// Queries as left sides: [tiles of kWordQueries][panels][kWordQueries][kPanel].
+void gather_queries(const AttentionPartial& a) {
+  for (int i = 0; i < a.queries; ++i) {
+    int16_t* to = a.q_words + static_cast<int64_t>(i / kWordQueries * kWordQueries) * a.padded +
+                  i % kWordQueries * kPanel;
+    for (int d = 0; d < a.padded; d += kPanel, to += kWordQueries * kPanel)
+      __builtin_memcpy(to, static_cast<const int16_t*>(a.q[i]) + d, sizeof(int16_t) * kPanel);
   }
 }
 
+template <class Keys>
+void score_words(const AttentionPartial& a) {
+  const int fours = (a.dim + kKvFour - 1) / kKvFour;
+  gather_queries(a);
+  for (int from = 0; from < a.keys; from += kWordColumns * kLanes) {
+    const Keys keys(a, from / kKvPage, from % kKvPage);
+    if (a.queries <= kWordQueries)
+      score_tiles(a, keys, from);
+    else
+      score_tiles(a, prepare(a, keys, fours), from);
+  }
+}
+
+// out += weights values of a page for columns [column, column + kWordColumns * kLanes).
+template <class Source>
+void weigh_tiles(const AttentionPartial& a, const Source& source, int fours, int column) {
+  const int16_t* left = a.page_weights;
+  const float* units = a.page_units;
+  float* out = a.out + column;
+  const int64_t stride = a.padded;
+  each_tile(a.queries, [&]<int Q>(int at) {
+    Sums<Q> sums;
+    sums.add(left + at * kPanel, source, 0, fours);
+    sums.each([&]<int m, int c>(V sum) {
+      float* p = out + (at + m) * stride + c * kLanes;
+      store(p, fma(sum, set1(units[at + m]), load(p)));
+    });
+  });
+}
+
+template <class Values>
 void weigh_words(const AttentionPartial& a) {
-  constexpr int kColumns = kWeighColumns * kLanes;
   __builtin_memset(a.out, 0, sizeof(float) * static_cast<size_t>(a.queries) * a.padded);
-  for (int from = 0; from < a.keys; from += a.page_keys) {
-    const int n = a.keys - from < a.page_keys ? a.keys - from : a.page_keys;
-    const int tiles =
-        (a.queries + kWeighQueries - 1) / kWeighQueries * ((a.padded + kColumns - 1) / kColumns);
-    const int pairs = (n + 1) / 2;
-    Ahead ahead = after_values(a, from, a.page_keys, a.page_keys,
-                               pairs + tiles * ((pairs + kTurnPairs - 1) / kTurnPairs));
-    pack_values(a, from, n, ahead);
+  for (int from = 0; from < a.keys; from += kKvPage) {
+    const int page = from / kKvPage;
+    const int n = a.keys - from < kKvPage ? a.keys - from : kKvPage;
+    const int fours = (n + kKvFour - 1) / kKvFour;
+    Values::measure(a, page, n);
     for (int i = 0; i < a.queries; ++i) {
       float* weights = a.weights + static_cast<int64_t>(i) * a.weights_stride + from;
       int seen = a.visible[i] - from;
-      for (seen = seen < 0 ? 0 : seen; seen < a.page_keys; ++seen) weights[seen] = 0.0f;
-      a.page_units[i] = pack_weights(weights, a.units, a.page_keys,
-                                     a.page_weights + static_cast<int64_t>(i) * a.page_keys);
+      for (seen = seen < 0 ? 0 : seen; seen < kKvPage; ++seen) weights[seen] = 0.0f;
+      a.page_units[i] = pack_weights(weights, a.units, kKvPage,
+                                     a.page_weights + static_cast<int64_t>(i) * kPanel);
     }
-    int column = 0;
-    for (; column + kColumns <= a.padded; column += kColumns)
-      for (int at = 0; at < a.queries; at += kWeighQueries)
-        weigh_words_tile<kWeighColumns>(a, at, pairs, column, ahead);
-    for (; column < a.padded; column += kLanes)
-      for (int at = 0; at < a.queries; at += kWeighQueries)
-        weigh_words_tile<1>(a, at, pairs, column, ahead);
+    for (int column = 0; column < a.dim; column += kWordColumns * kLanes) {
+      const Values values(a, page, column);
+      if (a.queries <= kWordQueries)
+        weigh_tiles(a, values, fours, column);
+      else
+        weigh_tiles(a, prepare(a, values, fours), fours, column);
+    }
   }
+}
+
+void score_words(const AttentionPartial& a) {
+  if (a.key_type == KvType::kF16) return score_words<HalfKeys<KvF16>>(a);
+  if (a.key_type == KvType::kBF16) return score_words<HalfKeys<KvBF16>>(a);
+  score_words<Q8Keys>(a);
+}
+void weigh_words(const AttentionPartial& a) {
+  if (a.value_type == KvType::kF16) return weigh_words<HalfValues<KvF16>>(a);
+  if (a.value_type == KvType::kBF16) return weigh_words<HalfValues<KvBF16>>(a);
+  weigh_words<Q8Values>(a);
 }
 
 }  // namespace

@@ -16,18 +16,20 @@ enum class KvType { kF32, kF16, kBF16, kQ8_0 };
 constexpr int kKvTypes = 4;
 
 // Queries are padded with zeros to a multiple of this many numbers: whole vectors of any set.
-constexpr int kQueryPad = 32;
-// Keys, and values of an f32 cache, that are made ready at a time: they stay in the first cache.
+constexpr int kQueryPad = 64;
+// Rows of an f32 cache that are looked at together: they stay in the first cache.
 constexpr int kKvStrip = 16;
+// Queries that a tile of words may have at most: room is taken for whole tiles.
+constexpr int kMostWordQueries = 8;
 
 // Queries of one kv head against a partial of its keys. For query i over the keys that it sees:
 // top[i] is its largest score, sum[i] the sum of e^(score - top), out[i] the sum of
 // e^(score - top) value.
 struct AttentionPartial {
-  int dim, padded;      // of a head; in the queries and the output
-  int keys, page_keys;  // of the partial; of a page
+  int dim, padded;  // of a head; in the queries and the output
+  int keys;         // of the partial
   KvType key_type, value_type;
-  const void* const* key_pages;
+  const void* const* key_pages;  // the head's parts of pages (kv_layout.h)
   const void* const* value_pages;
   const void* next_key;  // what will be read after this, or null
   // Queries with the factor of the scores in them: floats for f32 keys, else words of pack_query.
@@ -40,11 +42,13 @@ struct AttentionPartial {
   int weights_stride;
   float *top, *sum;  // [queries]
   float* out;        // [queries, padded]
-  // Scratch.
-  void* strip;            // the larger of [kKvStrip, padded] floats and [page_keys, padded] words
-  float* units;           // [page_keys]
-  int16_t* page_weights;  // [queries, page_keys]
-  float* page_units;      // [queries]
+  // Scratch. Here and in query_unit, weights and out there is room for whole tiles of queries.
+  void* strip;             // [kKvStrip, padded] floats
+  int16_t* q_words;        // [queries, padded]
+  int16_t* scales;         // [2, padded]
+  float *units, *factors;  // [kKvPage]
+  int16_t* page_weights;   // [queries, kKvPage]
+  float* page_units;       // [queries]
 };
 
 // Aligned positions that the delta rule takes together: a block (device/state_view.h).
@@ -136,10 +140,12 @@ struct Kernels {
   // Attention.
   void (*attend)(const AttentionPartial&);
   // x as words; returns what a unit of them is worth. `out` may be x.
-  float (*pack_query)(KvType keys, const float* x, int n, void* out);
+  float (*pack_query)(const float* x, int n, void* out);
   void (*merge)(float* o, float old_factor, const float* x, float factor,
-                int n);                                            // o = old_factor o + factor x
-  void (*store_kv[kKvTypes])(const float* x, int dim, void* row);  // rounds a row of the cache
+                int n);  // o = old_factor o + factor x
+  // Rounds a row into its place in a part.
+  void (*store_key[kKvTypes])(const float* x, int dim, int position, void* part);
+  void (*store_value[kKvTypes])(const float* x, int dim, int position, void* part);
 };
 
 // Every instruction set fills the whole table; cpu_device.cpp picks one.

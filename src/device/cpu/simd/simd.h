@@ -35,6 +35,26 @@ namespace {
     store_part(p, a, n);
 }
 
+// f.operator()<0>(), ... <N - 1>(): arrays that are indexed by constants alone live in registers,
+// where a loop that is unrolled later leaves them in memory.
+template <int... n>
+struct Numbers {
+  template <class F>
+  [[gnu::always_inline]] static void each(F&& f) {
+    (f.template operator()<n>(), ...);
+  }
+};
+template <int N, int... n>
+struct UpTo : UpTo<N - 1, N - 1, n...> {};
+template <int... n>
+struct UpTo<0, n...> {
+  using Each = Numbers<n...>;
+};
+template <int N, class F>
+[[gnu::always_inline]] inline void unrolled(F&& f) {
+  UpTo<N>::Each::each(f);
+}
+
 // How many vectors functions of long chains take side by side: one alone would mostly wait.
 constexpr int kChains = kRegisters / 8;
 

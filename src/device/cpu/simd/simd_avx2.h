@@ -11,6 +11,7 @@ constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
 constexpr int kTileW = 4, kTileX = 2;  // 8 accumulators and 6 operands of 16 registers
 constexpr int kScoreQueries = 2;       // times 4 keys
+constexpr int kWordQueries = 4;        // times 2 vectors
 constexpr int kWeighQueries = 4, kWeighColumns = 2;
 
 struct V {
@@ -140,57 +141,33 @@ struct W {
 }
 // Words of a * x and b * y, lane by lane one of each; both must be in their range. Adding 1.5 *
 // 2^23 leaves the integer in the low bits of the sum.
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+[[gnu::always_inline]] inline W pairs(V a, V x, V b, V y) {
   const __m256 magic = _mm256_set1_ps(12582912.0f);
   const __m256i low = _mm256_castps_si256(_mm256_fmadd_ps(a.v, x.v, magic));
   const __m256i high = _mm256_castps_si256(_mm256_fmadd_ps(b.v, y.v, magic));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa));
+  return {_mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa)};
 }
-// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
-[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return {_mm256_slli_epi16(_mm256_cvtepi8_epi16(bytes), 8)};
-}
-// The word of factor * f16 in every place; it must be in the range of words.
-[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
-  const __m256 x = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(f16)));
-  const __m256i sum =
-      _mm256_castps_si256(_mm256_fmadd_ps(x, _mm256_set1_ps(factor), _mm256_set1_ps(12582912.0f)));
-  return {_mm256_shuffle_epi8(sum, _mm256_set1_epi16(0x0100))};
-}
-[[gnu::always_inline]] inline W mul_high(W a, W b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
 [[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
 }
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
-  const __m256i low = _mm256_unpacklo_epi16(a.v, b.v), high = _mm256_unpackhi_epi16(a.v, b.v);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute2x128_si256(low, high, 0x20));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 2 * kLanes),
-                      _mm256_permute2x128_si256(low, high, 0x31));
+// Of each word's two bytes the first or the second, times 256.
+[[gnu::always_inline]] inline W load_bytes(const int8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
 }
-// The largest of n words without their top bits, n a multiple of 2 * kLanes.
-[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
-  __m256i most = _mm256_setzero_si256();
-  for (int64_t i = 0; i < n; i += 2 * kLanes)
-    most = _mm256_max_epi16(
-        most, _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i)),
-                               _mm256_set1_epi16(0x7fff)));
-  const __m128i half =
-      _mm_max_epi16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+[[gnu::always_inline]] inline W first_bytes(W a) { return {_mm256_slli_epi16(a.v, 8)}; }
+[[gnu::always_inline]] inline W second_bytes(W a) {
+  return {_mm256_and_si256(a.v, _mm256_set1_epi16(static_cast<int16_t>(0xff00)))};
+}
+// Products times 2^-15, rounded.
+[[gnu::always_inline]] inline W mul_high(W a, W b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
+// Lane by lane the larger of two words without their top bits, and the largest of all lanes.
+[[gnu::always_inline]] inline W larger(W a, W b) {
+  return {_mm256_max_epi16(a.v, _mm256_and_si256(b.v, _mm256_set1_epi16(0x7fff)))};
+}
+[[gnu::always_inline]] inline uint16_t largest(W a) {
+  const __m128i half = _mm_max_epi16(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
   const __m128i least = _mm_minpos_epu16(_mm_xor_si128(half, _mm_set1_epi16(-1)));
   return static_cast<uint16_t>(~_mm_extract_epi16(least, 0));
-}
-[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
-  __m256i b[4];
-  for (int i = 0; i < 4; ++i)
-    b[i] = _mm256_add_epi32(_mm256_permute2x128_si256(a[i].v, a[i + 4].v, 0x20),
-                            _mm256_permute2x128_si256(a[i].v, a[i + 4].v, 0x31));
-  const __m256i c0 =
-      _mm256_add_epi32(_mm256_unpacklo_epi32(b[0], b[1]), _mm256_unpackhi_epi32(b[0], b[1]));
-  const __m256i c1 =
-      _mm256_add_epi32(_mm256_unpacklo_epi32(b[2], b[3]), _mm256_unpackhi_epi32(b[2], b[3]));
-  return {_mm256_add_epi32(_mm256_unpacklo_epi64(c0, c1), _mm256_unpackhi_epi64(c0, c1))};
 }
 
 }  // namespace

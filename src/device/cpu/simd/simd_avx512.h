@@ -11,6 +11,7 @@ constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
 constexpr int kTileW = 4, kTileX = 4;  // 16 accumulators and 8 operands of 32 registers
 constexpr int kScoreQueries = 4;       // times 4 keys
+constexpr int kWordQueries = 8;        // times 2 vectors
 constexpr int kWeighQueries = 4, kWeighColumns = 4;
 
 struct V {
@@ -132,60 +133,32 @@ struct W {
 }
 // Words of a * x and b * y, lane by lane one of each; both must be in their range. Adding 1.5 *
 // 2^23 leaves the integer in the low bits of the sum.
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+[[gnu::always_inline]] inline W pairs(V a, V x, V b, V y) {
   const __m512 magic = _mm512_set1_ps(12582912.0f);
   const __m512i low = _mm512_castps_si512(_mm512_fmadd_ps(a.v, x.v, magic));
   const __m512i high = _mm512_castps_si512(_mm512_fmadd_ps(b.v, y.v, magic));
-  _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16)));
+  return {_mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16))};
 }
-// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
-[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
-  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return {_mm512_slli_epi16(_mm512_cvtepi8_epi16(bytes), 8)};
-}
-// The word of factor * f16 in every place; it must be in the range of words.
-[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
-  const __m512 x = _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<int16_t>(f16)));
-  const __m512i sum =
-      _mm512_castps_si512(_mm512_fmadd_ps(x, _mm512_set1_ps(factor), _mm512_set1_ps(12582912.0f)));
-  return {_mm512_shuffle_epi8(sum, _mm512_set1_epi16(0x0100))};
-}
-[[gnu::always_inline]] inline W mul_high(W a, W b) { return {_mm512_mulhrs_epi16(a.v, b.v)}; }
 [[gnu::always_inline]] inline void store_words(int16_t* p, W a) { _mm512_storeu_si512(p, a.v); }
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
-  const __m512i low = _mm512_unpacklo_epi16(a.v, b.v), high = _mm512_unpackhi_epi16(a.v, b.v);
-  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-  const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-  _mm512_storeu_si512(p, _mm512_permutex2var_epi64(low, first, high));
-  _mm512_storeu_si512(p + 2 * kLanes, _mm512_permutex2var_epi64(low, second, high));
+// Of each word's two bytes the first or the second, times 256.
+[[gnu::always_inline]] inline W load_bytes(const int8_t* p) { return {_mm512_loadu_si512(p)}; }
+[[gnu::always_inline]] inline W first_bytes(W a) { return {_mm512_slli_epi16(a.v, 8)}; }
+[[gnu::always_inline]] inline W second_bytes(W a) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi16(static_cast<int16_t>(0xff00)))};
 }
-// The largest of n words without their top bits, n a multiple of 2 * kLanes.
-[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
-  __m512i most = _mm512_setzero_si512();
-  for (int64_t i = 0; i < n; i += 2 * kLanes)
-    most = _mm512_max_epi16(most,
-                            _mm512_and_si512(_mm512_loadu_si512(p + i), _mm512_set1_epi16(0x7fff)));
+// Products times 2^-15, rounded.
+[[gnu::always_inline]] inline W mul_high(W a, W b) { return {_mm512_mulhrs_epi16(a.v, b.v)}; }
+// Lane by lane the larger of two words without their top bits, and the largest of all lanes.
+[[gnu::always_inline]] inline W larger(W a, W b) {
+  return {_mm512_max_epi16(a.v, _mm512_and_si512(b.v, _mm512_set1_epi16(0x7fff)))};
+}
+[[gnu::always_inline]] inline uint16_t largest(W a) {
   const __m256i half =
-      _mm256_max_epi16(_mm512_castsi512_si256(most), _mm512_extracti64x4_epi64(most, 1));
+      _mm256_max_epi16(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
   const __m128i quarter =
       _mm_max_epi16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
   const __m128i least = _mm_minpos_epu16(_mm_xor_si128(quarter, _mm_set1_epi16(-1)));
   return static_cast<uint16_t>(~_mm_extract_epi16(least, 0));
-}
-[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
-  __m512i b[8], c[4];
-  for (int i = 0; i < 8; ++i) {
-    const __m512i x = a[i + i / 4 * 4].v, y = a[i + i / 4 * 4 + 4].v;
-    b[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(x, y, 0x44), _mm512_shuffle_i32x4(x, y, 0xee));
-  }
-  for (int i = 0; i < 4; ++i)
-    c[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(b[i], b[i + 4], 0x88),
-                            _mm512_shuffle_i32x4(b[i], b[i + 4], 0xdd));
-  const __m512i d0 =
-      _mm512_add_epi32(_mm512_unpacklo_epi32(c[0], c[1]), _mm512_unpackhi_epi32(c[0], c[1]));
-  const __m512i d1 =
-      _mm512_add_epi32(_mm512_unpacklo_epi32(c[2], c[3]), _mm512_unpackhi_epi32(c[2], c[3]));
-  return {_mm512_add_epi32(_mm512_unpacklo_epi64(d0, d1), _mm512_unpackhi_epi64(d0, d1))};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace {
 constexpr int kLanes = 4;
 constexpr int kRegisters = 32;
 constexpr int kScoreQueries = 2;  // times 2 keys
+constexpr int kWordQueries = 4;   // times 2 vectors
 constexpr int kWeighQueries = 4, kWeighColumns = 2;
 
 struct V {
@@ -121,38 +122,29 @@ struct W {
 }
 // Words of a * x and b * y, lane by lane one of each; both must be in their range. Adding 1.5 *
 // 2^23 leaves the integer in the low bits of the sum.
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
+[[gnu::always_inline]] inline W pairs(V a, V x, V b, V y) {
   const float32x4_t magic = vdupq_n_f32(12582912.0f);
   const int16x8_t low = vreinterpretq_s16_f32(vfmaq_f32(magic, a.v, x.v));
   const int16x8_t high = vreinterpretq_s16_f32(vfmaq_f32(magic, b.v, y.v));
-  vst1q_s16(p, vtrn1q_s16(low, high));
+  return {vtrn1q_s16(low, high)};
 }
-// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
-[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
-  return {vshlq_n_s16(vmovl_s8(vld1_s8(p)), 8)};
-}
-// The word of factor * f16 in every place; it must be in the range of words.
-[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
-  return {vdupq_n_s16(static_cast<int16_t>(vcvtns_s32_f32(f16_value(f16) * factor)))};
-}
-[[gnu::always_inline]] inline W mul_high(W a, W b) { return {vqrdmulhq_s16(a.v, b.v)}; }
 [[gnu::always_inline]] inline void store_words(int16_t* p, W a) { vst1q_s16(p, a.v); }
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
-  vst1q_s16(p, vzip1q_s16(a.v, b.v));
-  vst1q_s16(p + 2 * kLanes, vzip2q_s16(a.v, b.v));
+// Of each word's two bytes the first or the second, times 256.
+[[gnu::always_inline]] inline W load_bytes(const int8_t* p) {
+  return {vreinterpretq_s16_s8(vld1q_s8(p))};
 }
-// The largest of n words without their top bits, n a multiple of 2 * kLanes.
-[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
-  uint16x8_t most = vdupq_n_u16(0);
-  for (int64_t i = 0; i < n; i += 2 * kLanes)
-    most = vmaxq_u16(most, vandq_u16(vld1q_u16(p + i), vdupq_n_u16(0x7fff)));
-  return vmaxvq_u16(most);
+[[gnu::always_inline]] inline W first_bytes(W a) { return {vshlq_n_s16(a.v, 8)}; }
+[[gnu::always_inline]] inline W second_bytes(W a) {
+  return {vandq_s16(a.v, vdupq_n_s16(static_cast<int16_t>(0xff00)))};
 }
-[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
-  int32x4_t s[kLanes];
-  for (int i = 0; i < kLanes; ++i) s[i] = vaddq_s32(a[i].low, a[i].high);
-  const int32x4_t all = vpaddq_s32(vpaddq_s32(s[0], s[1]), vpaddq_s32(s[2], s[3]));
-  return {vzip1q_s32(all, vdupq_n_s32(0)), vzip2q_s32(all, vdupq_n_s32(0))};
+// Products times 2^-15, rounded.
+[[gnu::always_inline]] inline W mul_high(W a, W b) { return {vqrdmulhq_s16(a.v, b.v)}; }
+// Lane by lane the larger of two words without their top bits, and the largest of all lanes.
+[[gnu::always_inline]] inline W larger(W a, W b) {
+  return {vmaxq_s16(a.v, vandq_s16(b.v, vdupq_n_s16(0x7fff)))};
+}
+[[gnu::always_inline]] inline uint16_t largest(W a) {
+  return static_cast<uint16_t>(vmaxvq_s16(a.v));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
 constexpr int kTileW = 4, kTileX = 2;
 constexpr int kScoreQueries = 2;  // times 2 keys
+constexpr int kWordQueries = 2;   // times 2 vectors
 constexpr int kWeighQueries = 2, kWeighColumns = 2;
 
 typedef float Floats __attribute__((vector_size(16)));
@@ -175,50 +176,47 @@ struct W {
   for (int i = 0; i < kLanes; ++i) p[kLanes + i] = word(b.v[i]);
 }
 // Words of a * x and b * y, lane by lane one of each.
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, V a, V x, V b, V y) {
-  for (int i = 0; i < kLanes; ++i) p[2 * i] = word(a.v[i] * x.v[i]);
-  for (int i = 0; i < kLanes; ++i) p[2 * i + 1] = word(b.v[i] * y.v[i]);
-}
-// 256 x of each byte; times a factor of 2^-15, rounded; and the words of two in turn.
-[[gnu::always_inline]] inline W load_i8_high(const int8_t* p) {
+[[gnu::always_inline]] inline W pairs(V a, V x, V b, V y) {
   W w;
-  for (int i = 0; i < 2 * kLanes; ++i) w.v[i] = static_cast<int16_t>(p[i] * 256);
+  for (int i = 0; i < kLanes; ++i) w.v[2 * i] = word(a.v[i] * x.v[i]);
+  for (int i = 0; i < kLanes; ++i) w.v[2 * i + 1] = word(b.v[i] * y.v[i]);
   return w;
 }
-// The word of factor * f16 in every place; it must be in the range of words.
-[[gnu::always_inline]] inline W same_word(uint16_t f16, float factor) {
-  const int16_t x = word(f16_value(f16) * factor);
+[[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
+  __builtin_memcpy(p, a.v, sizeof a.v);
+}
+// Of each word's two bytes the first or the second, times 256.
+[[gnu::always_inline]] inline W load_bytes(const int8_t* p) {
   W w;
-  for (int16_t& v : w.v) v = x;
+  __builtin_memcpy(w.v, p, sizeof w.v);
   return w;
 }
+[[gnu::always_inline]] inline W first_bytes(W a) {
+  for (int16_t& v : a.v) v = static_cast<int16_t>(static_cast<uint16_t>(v) << 8);
+  return a;
+}
+[[gnu::always_inline]] inline W second_bytes(W a) {
+  for (int16_t& v : a.v) v = static_cast<int16_t>(v & ~0xff);
+  return a;
+}
+// Products times 2^-15, rounded.
 [[gnu::always_inline]] inline W mul_high(W a, W b) {
   for (int i = 0; i < 2 * kLanes; ++i)
     a.v[i] = static_cast<int16_t>((a.v[i] * b.v[i] + (1 << 14)) >> 15);
   return a;
 }
-[[gnu::always_inline]] inline void store_words(int16_t* p, W a) {
-  __builtin_memcpy(p, a.v, sizeof a.v);
-}
-[[gnu::always_inline]] inline void store_pairs(int16_t* p, W a, W b) {
+// Lane by lane the larger of two words without their top bits, and the largest of all lanes.
+[[gnu::always_inline]] inline W larger(W a, W b) {
   for (int i = 0; i < 2 * kLanes; ++i) {
-    p[2 * i] = a.v[i];
-    p[2 * i + 1] = b.v[i];
+    const int16_t x = b.v[i] & 0x7fff;
+    a.v[i] = x > a.v[i] ? x : a.v[i];
   }
+  return a;
 }
-// The largest of n words without their top bits.
-[[gnu::always_inline]] inline uint16_t largest_magnitude(const uint16_t* p, int64_t n) {
-  int most = 0;
-  for (int64_t i = 0; i < n; ++i) most = (p[i] & 0x7fff) > most ? p[i] & 0x7fff : most;
+[[gnu::always_inline]] inline uint16_t largest(W a) {
+  int16_t most = 0;
+  for (int16_t x : a.v) most = x > most ? x : most;
   return static_cast<uint16_t>(most);
-}
-[[gnu::always_inline]] inline I sums(const I (&a)[kLanes]) {
-  I r = zeros();
-  for (int i = 0; i < kLanes; ++i)
-    for (int j = 0; j < kLanes; ++j)
-      r.v[i] =
-          static_cast<int32_t>(static_cast<uint32_t>(r.v[i]) + static_cast<uint32_t>(a[i].v[j]));
-  return r;
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   for (int64_t from = 0; from < cols; from += kCols) {
     const int64_t left = cols - from;
+    for (int i = 0; i < kCols; i += 16) __builtin_prefetch(x + from + kInputsAhead + i);
     __m256 v[kVectors], top = _mm256_setzero_ps(), four = top;
 #pragma GCC unroll 16
     for (int i = 0; i < kVectors; ++i) {
