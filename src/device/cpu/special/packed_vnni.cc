@@ -158,15 +158,14 @@ template <PackedType T>
 struct RecordScales {
   static constexpr int kCount = kRecordCols / kInfo<T>.scale_cols;
   alignas(64) float scale[kCount][kStripRows];
-  alignas(64) float minimum[kInfo<T>.has_minimum() ? kCount : 1][kStripRows];  // for -128 sums
+  alignas(64) float minimum[kInfo<T>.has_minimum() ? kCount : 1][kStripRows];
 
   [[gnu::always_inline]] void read(const uint8_t* p) {
     const ScaleCodes<T> codes(p);
 #pragma GCC unroll 16
     for (int i = 0; i < kCount; ++i) {
       _mm512_store_ps(scale[i], codes.scale(i));
-      if constexpr (kInfo<T>.has_minimum())
-        _mm512_store_ps(minimum[i], _mm512_mul_ps(codes.minimum(i), _mm512_set1_ps(-1.0f / 128)));
+      if constexpr (kInfo<T>.has_minimum()) _mm512_store_ps(minimum[i], codes.minimum(i));
     }
   }
 };
@@ -217,11 +216,28 @@ template <PackedType T, int N, bool low, bool high>
   const __m512 scale = _mm512_load_ps(scales.scale[i]);
 #pragma GCC unroll 16
   for (int y = 0; y < N; ++y) acc[y] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(t[y]), scale, acc[y]);
-  if constexpr (kInfo<T>.has_minimum()) {
-    const __m512 minimum = _mm512_load_ps(scales.minimum[i]);
+}
+
+// total[y] += what the minima of `count` sub-blocks give, of which the first is the record's s-th:
+// for a row each its sum of inputs, which x has beside them.
+template <PackedType T, int N>
+[[gnu::always_inline]] inline void add_minima(const RecordScales<T>& scales, int s, int count,
+                                              const uint8_t* x, __m512* total) {
+  for (int i = 0; i < count; ++i, x += N * kTileBytes) {
+    const TileView view = tile_view(x, N);
+    if constexpr (kInfo<T>.scale_cols == 32) {
+      const __m512 minimum = _mm512_load_ps(scales.minimum[s + i]);
 #pragma GCC unroll 16
-    for (int y = 0; y < N; ++y)
-      acc[y] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_set1_epi32(less[y])), minimum, acc[y]);
+      for (int y = 0; y < N; ++y)
+        total[y] = _mm512_fmadd_ps(_mm512_set1_ps(view.sum[y]), minimum, total[y]);
+    } else {
+      for (int h = 0; h < 2; ++h) {
+        const __m512 minimum = _mm512_load_ps(scales.minimum[2 * (s + i) + h]);
+#pragma GCC unroll 16
+        for (int y = 0; y < N; ++y)
+          total[y] = _mm512_fmadd_ps(_mm512_set1_ps(view.sum16[h * N + y]), minimum, total[y]);
+      }
+    }
   }
 }
 
@@ -237,7 +253,8 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
     scales.read(strip + info.code_bytes());
     const uint8_t *sub = strip, *ahead = strip + kWeightsAhead;
     for (int s = 0; s < 8 && groups > 0; groups -= kScaleSubs) {
-      const int end = s + static_cast<int>(groups < kScaleSubs ? groups : kScaleSubs);
+      const int first = s, end = s + static_cast<int>(groups < kScaleSubs ? groups : kScaleSubs);
+      const uint8_t* inputs = x;
       const float* units = tile_view(x, N).scale;
       __m512 acc[N];
 #pragma GCC unroll 16
@@ -257,8 +274,10 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
       }
 #pragma GCC unroll 16
       for (int y = 0; y < N; ++y)
-        _mm512_store_ps(sums[y],
-                        _mm512_fmadd_ps(acc[y], _mm512_set1_ps(units[y]), _mm512_load_ps(sums[y])));
+        acc[y] = _mm512_fmadd_ps(acc[y], _mm512_set1_ps(units[y]), _mm512_load_ps(sums[y]));
+      if constexpr (info.has_minimum()) add_minima<T, N>(scales, first, end - first, inputs, acc);
+#pragma GCC unroll 16
+      for (int y = 0; y < N; ++y) _mm512_store_ps(sums[y], acc[y]);
     }
   }
 #pragma GCC unroll 16
