@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <numeric>
 #include <thread>
 
 namespace braid {
@@ -96,12 +97,24 @@ BenchResult BenchRunner::run(const BenchCase& bench, Progress& progress) {
   StepCost untimed;
   RandomTokens random(engine.spec().vocabulary, tokens_seed_++);
   meter_->prompt(filled, random.next(bench.test.untimed()), bench.batch, untimed);
+  std::optional<ReadProbe> reads_probe;
+  if (!options_.no_probe) reads_probe.emplace(result.threads, bandwidth_bytes(read_machine("")));
+  std::vector<double> samples;
+  const auto sample = [&] {
+    if (reads_probe) samples.push_back(reads_probe->sample());
+  };
   for (int64_t i = 0; i < options_.repetitions; ++i) {
+    sample();
     const StepCost cost = once(bench, filled, bench.test);
     result.seconds.push_back(cost.seconds);
     result.cost += cost;
     progress.advance(1);
   }
+  sample();
+  // What memory gave around the repetitions, not at the start of the program.
+  if (!samples.empty())
+    result.machine.read_bytes =
+        std::accumulate(samples.begin(), samples.end(), 0.0) / static_cast<double>(samples.size());
   return result;
 }
 

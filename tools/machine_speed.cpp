@@ -74,13 +74,13 @@ class Reader {
   }
   bool good() const { return memory_.good() && part_ > 0; }
 
-  // The best of the passes that a quarter of a second holds, at least two of each kind: the first
-  // may still find the processor at a low clock.
-  double bytes_per_second(int threads) {
+  // The best of the passes that so many seconds hold, at least two of each kind: the first may
+  // still find the processor at a low clock.
+  double bytes_per_second(int threads, double seconds = 0.25) {
     std::atomic<uint64_t> sink{0};
     double best = 0;
     const auto start = Clock::now();
-    for (int pass = 0; pass < 4 || seconds_since(start) < 0.25; ++pass) {
+    for (int pass = 0; pass < 4 || seconds_since(start) < seconds; ++pass) {
       const auto read = pass % 2 == 0 ? kernels_.read_ahead : kernels_.read;
       const auto begin = Clock::now();
       team_.run(1, [&](int, int thread) {
@@ -129,6 +129,20 @@ const PeakKernel* int8_of(const std::vector<ProbeKernels>& all, const std::strin
 }
 
 }  // namespace
+
+struct ReadProbe::Parts {
+  Parts(int threads, size_t bytes) : team(threads, Pin::kAuto), reader(team, bytes) {}
+  Team team;
+  Reader reader;
+};
+
+ReadProbe::ReadProbe(int threads, size_t bytes) : parts_(std::make_unique<Parts>(threads, bytes)) {}
+ReadProbe::~ReadProbe() = default;
+
+double ReadProbe::sample() {
+  if (!parts_->reader.good()) return 0;
+  return parts_->reader.bytes_per_second(parts_->team.threads(), 0.03);
+}
 
 Bandwidth measure_bandwidth(size_t bytes, int threads) {
   Team team(threads, Pin::kAuto);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,19 @@ struct Bandwidth {
 };
 // Reads `bytes` of memory again and again, for about half a second.
 Bandwidth measure_bandwidth(size_t bytes, int threads);
+
+// Reads memory in samples of some 30 ms between other work: on a shared machine its speed changes
+// within seconds.
+class ReadProbe {
+ public:
+  ReadProbe(int threads, size_t bytes);
+  ~ReadProbe();
+  double sample();  // bytes per second, the best of a few passes; 0: there was no memory to read
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
 
 // What one kind of instruction can do at most.
 struct Peak {

@@ -6,16 +6,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace braid {
 namespace {
 
-// About 20 us of spinning before a thread gives its core away: longer than a phase of a small
-// model, far shorter than a user's pause. With more threads than cores, yielding early is what
-// keeps going.
+// About 20 us of spinning before a thread offers its core to others: longer than a phase of a small
+// model. With more threads than cores, offering early is what keeps going.
 constexpr int kSpins = 2000;
+// Then it offers its core again and again before it sleeps: to be woken takes tens of microseconds,
+// which a token's sampling and a neighbour's longer half of a phase are worth, a user's pause not.
+constexpr auto kOffering = std::chrono::milliseconds(1);
 
 void relax() {
 #if defined(__x86_64__)
@@ -31,6 +34,11 @@ void wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
   }
+  const auto end = std::chrono::steady_clock::now() + kOffering;
+  do {
+    if (value.load(std::memory_order_acquire) != old) return;
+    sched_yield();
+  } while (std::chrono::steady_clock::now() < end);
   value.wait(old, std::memory_order_acquire);
 }
 
@@ -76,10 +84,18 @@ Team::Team(int threads, Pin pin)
 
 Team::Team(int threads, Placement placement) : threads_(threads), placement_(std::move(placement)) {
   CHECK(placement_.threads.empty() || static_cast<int>(placement_.threads.size()) == threads_);
-  for (int i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { worker(i); });
+  try {
+    for (int i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { worker(i); });
+  } catch (const std::system_error& error) {
+    dismiss();  // those that are there wait for work, and nobody would end them
+    fail("{} threads: the system gives no more than {} ({}); take fewer with -t", threads_,
+         workers_.size() + 1, error.what());
+  }
 }
 
-Team::~Team() {
+Team::~Team() { dismiss(); }
+
+void Team::dismiss() {
   stop_ = true;
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();

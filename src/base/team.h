@@ -44,12 +44,12 @@ class Team {
 
  private:
   void worker(int thread);
+  void dismiss();
   void walk(int thread);
   void barrier();
 
   int threads_;
   Placement placement_;
-  std::vector<std::jthread> workers_;
   const Work* work_ = nullptr;
   int phases_ = 0;
   alignas(64) std::atomic<uint32_t> generation_{0};
@@ -59,6 +59,7 @@ class Team {
   std::atomic<bool> stop_{false};
   std::mutex error_mutex_;
   std::exception_ptr error_;
+  std::vector<std::jthread> workers_;  // last: they use all of the above
 };
 
 }  // namespace braid

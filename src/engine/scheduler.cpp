@@ -95,8 +95,10 @@ Scheduler::Scheduler(Engine& engine, const SamplerVocabulary& vocabulary,
 Scheduler::~Scheduler() { shut_down(0); }
 
 void Scheduler::shut_down(double grace_seconds) {
-  const auto at = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                     std::chrono::duration<double>(grace_seconds));
+  constexpr double kLongest = 1e6;  // seconds; more would not fit a duration
+  const auto at =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                         std::chrono::duration<double>(std::min(grace_seconds, kLongest)));
   {
     const std::lock_guard lock(mutex_);
     closing_at_ = closing_ ? std::min(closing_at_, at) : at;
@@ -113,9 +115,10 @@ RequestId Scheduler::submit(Request request) {
   if (prompt == 0) fail("an empty prompt: give it at least one token");
   if (prompt > planned.context)
     fail("a prompt of {} tokens: the context is {} (raise it with -c)", prompt, planned.context);
+  const int64_t tokens = std::min<int64_t>(vocabulary_.n_tokens, engine_.spec().vocabulary);
   for (const int32_t token : request.prompt)
-    if (token < 0 || token >= engine_.spec().vocabulary)
-      fail("token {} is outside of the vocabulary of {}", token, engine_.spec().vocabulary);
+    if (token < 0 || token >= tokens)
+      fail("token {} is outside of the vocabulary of {}", token, tokens);
   auto job = std::make_unique<Job>(0, std::move(request), vocabulary_);
   job->sampler.accept(job->request.prompt);
   job->submitted = Clock::now();
@@ -188,7 +191,8 @@ bool Scheduler::take_in() {
   {
     std::unique_lock lock(mutex_);
     const bool idle = running_.empty() && waiting_.empty();
-    came_.wait(lock, [&] { return !idle || !incoming_.empty() || closing_; });
+    came_.wait(lock,
+               [&] { return !idle || !incoming_.empty() || !cancelled_.empty() || closing_; });
     counts_.submitted += static_cast<int64_t>(incoming_.size());
     for (auto& job : incoming_) waiting_.push_back(std::move(job));
     incoming_.clear();
@@ -246,7 +250,7 @@ Scheduler::Admission Scheduler::try_admit(Job& job) {
   PrefixMatch match = tree_.find(job.tokens);
   if (follows_another(job, match)) return Admission::kWaits;
   const int64_t free =
-      engine_.pool().free_pages() + tree_.reclaimable_pages(match.shared) - promised_pages();
+      engine_.pool().free_pages() + tree_.reclaimable_pages(match.kept) - promised_pages();
   const bool fits = job.pages - static_cast<int64_t>(match.shared.size()) <= free;
   // Alone it fits in any case, but perhaps not beside what it would have started from.
   if (!fits && !running_.empty()) return Admission::kNoRoom;
@@ -274,7 +278,8 @@ bool Scheduler::follows_another(const Job& job, PrefixMatch& match) {
       return true;
     }
     if (other->sequence->floor() > same) continue;
-    if (tree_.store(*other->sequence, same, Mark::kBranch, false)) match = tree_.find(job.tokens);
+    tree_.store(*other->sequence, same, Mark::kBranch, false);
+    match = tree_.find(job.tokens);  // refused or not, others may have gone
   }
   return false;
 }
@@ -430,8 +435,13 @@ void Scheduler::step_failed(std::span<Job* const> jobs, std::span<const int64_t>
 
 void Scheduler::end(Job& job, EndReason reason, const std::string& error) {
   if (std::exchange(job.ended, true)) return;
-  if (job.sequence && reason != EndReason::kFailed && job.length() >= job.sequence->floor())
-    tree_.store(*job.sequence, job.length(), job.answer() > 0 ? Mark::kEnd : Mark::kPrompt, true);
+  if (job.sequence && reason != EndReason::kFailed && job.length() >= job.sequence->floor()) {
+    try {
+      tree_.store(*job.sequence, job.length(), job.answer() > 0 ? Mark::kEnd : Mark::kPrompt, true);
+    } catch (const std::exception&) {
+      // A favour to later requests; this one hears of its end in any case.
+    }
+  }
   job.sequence.reset();
   Outcome& outcome = job.outcome;
   outcome.reason = reason;

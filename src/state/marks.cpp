@@ -36,7 +36,7 @@ std::vector<PlannedMark> plan_marks(int64_t from, int64_t prompt, std::span<cons
   std::sort(ends.rbegin(), ends.rend());
   int64_t later = prompt;
   for (const int64_t at : ends) {
-    if (at >= end || later - at < (prompt - later) / kThinning) continue;
+    if (at <= 0 || at >= end || later - at < (prompt - later) / kThinning) continue;
     add(at, Mark::kMessage);
     later = at;
   }

@@ -120,12 +120,18 @@ PrefixTree::Node* PrefixTree::snapshot_victim(const Want& want) const {
   return victim;
 }
 
-bool PrefixTree::evict_for_snapshots(const Want& want) {
+// Without the victim's snapshot that above the wanted one may be another; the node may go.
+void PrefixTree::evict(Node& victim, Want& want) {
+  if (&victim == want.above) want.above = victim.snapshot_above();
+  drop_snapshot(victim, want.keep);
+}
+
+bool PrefixTree::evict_for_snapshots(Want& want) {
   if (want.bytes > options_.snapshot_bytes) return false;
   while (snapshot_bytes_ > options_.snapshot_bytes - want.bytes) {
     Node* victim = snapshot_victim(want);
     if (!victim) return false;
-    drop_snapshot(*victim, want.keep);
+    evict(*victim, want);
   }
   return true;
 }
@@ -160,13 +166,20 @@ PrefixTree::Node* PrefixTree::page_victim(const Want& want) const {
   return victim ? victim : other;
 }
 
-bool PrefixTree::evict_for_pages(const Want& want, bool copies) {
+// How many pages the budget is for: without keys and values as many as there are.
+int64_t PrefixTree::most_pages() const {
+  return page_bytes_ == 0 ? static_cast<int64_t>(held_.size())
+                          : static_cast<int64_t>(
+                                std::min<size_t>(options_.kv_bytes / page_bytes_, held_.size()));
+}
+
+bool PrefixTree::evict_for_pages(Want& want, bool copies) {
   if (want.pages == 0) return true;
-  const auto most = static_cast<int64_t>(options_.kv_bytes / std::max<size_t>(page_bytes_, 1));
+  const int64_t most = most_pages();
   while (pages_ + want.pages > most || (copies && pool_.free_pages() == 0)) {
     Node* victim = page_victim(want);
     if (!victim) return false;
-    drop_snapshot(*victim, want.keep);
+    evict(*victim, want);
   }
   return true;
 }

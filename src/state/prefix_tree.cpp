@@ -151,6 +151,10 @@ PrefixMatch PrefixTree::find(std::span<const int32_t> prompt) const {
   if (node && match.usable > 0) {
     match.shared = pages_along(*node, match.usable);
     match.shared.resize(static_cast<size_t>(match.usable / kPageTokens));
+    for (const Node* n = node; n; n = n->parent)
+      match.kept.insert(match.kept.end(), n->pages.begin(), n->pages.end());
+    std::sort(match.kept.begin(), match.kept.end());
+    match.kept.erase(std::unique(match.kept.begin(), match.kept.end()), match.kept.end());
   }
   if (match.usable == most) {
     match.missed = Missed::kNothing;
@@ -186,6 +190,7 @@ Sequence PrefixTree::start(std::span<const int32_t> prompt, PrefixMatch& match) 
     }
     match.usable = 0;
     match.shared.clear();
+    match.kept.clear();
     match.missed = Missed::kEvicted;
   }
   return Sequence(pool_);
@@ -274,7 +279,8 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
         copies;
   }
   RecurrentSnapshot snapshot;
-  if (!evict_for_snapshots(want) || !evict_for_pages(want, copies) ||
+  // What cannot fit costs nobody else its place.
+  if (want.pages > most_pages() || !evict_for_snapshots(want) || !evict_for_pages(want, copies) ||
       !taken(sequence, length, snapshot)) {
     tidy(want.keep, nullptr);
     ++refused_;

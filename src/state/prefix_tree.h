@@ -65,6 +65,7 @@ struct PrefixMatch {
   int32_t other = -1;  // the token that stands here at `known`; -1 when nothing does
   Missed missed = Missed::kNew;
   std::vector<int32_t> shared;  // full pages that a sequence would share
+  std::vector<int32_t> kept;    // pages that stay while it starts: not to be reckoned as free
 };
 
 struct PrefixTreeUsage {
@@ -131,8 +132,10 @@ class PrefixTree {
   double likelihood(const Node& node, size_t children) const;
   double cost(const Node* from, int64_t to) const;
   double worth(const Node& node, const Want& want) const;
-  bool evict_for_snapshots(const Want& want);
-  bool evict_for_pages(const Want& want, bool copies);
+  void evict(Node& victim, Want& want);
+  int64_t most_pages() const;
+  bool evict_for_snapshots(Want& want);
+  bool evict_for_pages(Want& want, bool copies);
   bool free_pages(int64_t pages, const Node* keep);
   Node* snapshot_victim(const Want& want) const;
   Node* page_victim(const Want& want) const;
