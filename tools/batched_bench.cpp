@@ -210,9 +210,10 @@ int run_batched_bench(const BatchedOptions& o) {
   }
   planned.ubatch = std::min(planned.ubatch, o.batch);
   MachineSpeed speed;
-  if (!o.no_probe && o.format == "jsonl")
-    speed = measure_speed(o.device.options.threads, o.device.options.isa,
-                          bandwidth_bytes(read_machine("")));
+  if (!o.no_probe && o.format == "jsonl") {
+    speed = measure_int8(o.device.options.threads, o.device.options.isa);
+    speed.read_bytes = ReadProbe(speed.threads, bandwidth_bytes(read_machine(""))).sample();
+  }
   BenchModel model(o.model, o.device, planned);
   const InterruptGuard interrupt;
   BatchedRunner runner(model, o.batch, o.seed, interrupt);

@@ -99,7 +99,7 @@ void add_lists(CLI::App& command, BenchOptions& o) {
   add_numbers(command, "--ubatch-size", o.ubatch, {1, 65536},
               "-ub: tokens of a step (default: 512)");
   add_numbers(command, "-t,--threads", o.threads, {0, 1024},
-              "Threads (default: one per physical core)");
+              "Threads (default: one per core but slow ones)");
   add_pairs(command, "--threads-gen-batch", o.threads_generate_batch, {0, 1024},
             "-tgb: threads for generating, and for prompts");
   const auto cache_types = [&](const char* name, std::vector<std::string>& types,

@@ -40,7 +40,7 @@ struct BenchTest {
 struct BenchCase {
   std::string model;
   int64_t batch = 2048, ubatch = 512;
-  int threads_generate = 0, threads_batch = 0;  // 0: one per physical core
+  int threads_generate = 0, threads_batch = 0;  // 0: Topology::default_threads()
   DType key_type = DType::F16, value_type = DType::F16;
   BenchTest test;
   int64_t context = 1;  // the most that a case of the same engine needs

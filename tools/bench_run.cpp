@@ -40,8 +40,7 @@ void BenchRunner::open(const BenchCase& bench) {
   device.options.threads_batch = or_usual(bench.threads_batch);
   for (const int threads : {device.options.threads, device.options.threads_batch})
     if (!options_.no_probe && !speeds_.contains(threads))
-      speeds_[threads] =
-          measure_speed(threads, device.options.isa, bandwidth_bytes(read_machine("")));
+      speeds_[threads] = measure_int8(threads, device.options.isa);
   EngineOptions engine{.context = bench.context,
                        .spare_slots = 1,
                        .ubatch = std::min({bench.ubatch, bench.batch, bench.context}),

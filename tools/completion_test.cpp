@@ -104,7 +104,7 @@ TEST_F(Completion, ZshAndFish) {
   const auto has = [](const std::string& script, const std::string& part) {
     EXPECT_NE(script.find(part), std::string::npos) << part << "\nin\n" << script;
   };
-  has(zsh, "'(-t --threads)--threads[Threads (default\\: one per physical core)]:value: '");
+  has(zsh, "'(-t --threads)--threads[Threads (default\\: one per core but slow ones)]:value: '");
   has(zsh, ":value:(cpu ref)'");
   has(zsh, "'*--list[Don'\\''t]:value: '");
   has(zsh, "[a\\[1\\]\\: b]:folder:_files -/'");

@@ -74,7 +74,7 @@ Command doctor_command(CLI::App& app) {
   command.add_option("-m,--model", o->model, "A model to reckon with, instead of the known ones")
       ->type_name("FILE");
   add_integer(command, "-t,--threads", o->threads, 0, 1024,
-              "Threads of the measurement (default: one per physical core)");
+              "Threads of the measurement (default: one per core but slow ones)");
   command
       .add_option("--pack-cache", o->pack_cache,
                   "The folder of packed weights: whether it has the model's, or room for them")

@@ -1,5 +1,7 @@
 #include "tools/doctor.h"
 
+#include "base/system_files.h"
+
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -7,10 +9,8 @@
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -19,41 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string read_text(const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  std::string out = std::move(text).str();
-  while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
-  return out;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-std::optional<int64_t> number_at(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end == text.data()) return std::nullopt;
-  return value;
-}
-
-// The value of "key : value".
-std::string value_of(const std::string& text, std::string_view key) {
-  for (const std::string& line : lines_of(text)) {
-    if (!line.starts_with(key)) continue;
-    const size_t colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const size_t begin = line.find_first_not_of(" \t", colon + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "";
-}
-
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -61,21 +26,6 @@ std::vector<std::string> names_in(const std::string& folder) {
     names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
-}
-
-// "0-3,8" -> 0 1 2 3 8
-std::vector<int> listed(const std::string& text) {
-  std::vector<int> out;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) {
-    const size_t dash = part.find('-');
-    const auto first = number_at(part);
-    const auto last =
-        dash == std::string::npos ? first : number_at(std::string_view(part).substr(dash + 1));
-    if (!first || !last || *last - *first > 65536) continue;
-    for (int64_t i = *first; i <= *last; ++i) out.push_back(static_cast<int>(i));
-  }
-  return out;
 }
 
 constexpr const char* kFeatures[] = {
@@ -149,17 +99,6 @@ void read_memory(const std::string& root, Machine& m) {
     m.transparent_huge_pages = thp.substr(open + 1, close - open - 1);
 }
 
-// The smallest value of a file in a group's folder and in all folders above it; a container may see
-// its own group as the root of the tree.
-template <class Read>
-void for_each_group(const std::string& base, std::string group, Read read) {
-  while (true) {
-    read(base + (group == "/" ? "" : group) + "/");
-    if (group.empty() || group == "/") return;
-    group.erase(group.find_last_of('/') == std::string::npos ? 0 : group.find_last_of('/'));
-  }
-}
-
 void limit_memory(const std::string& limit, const std::string& used, Machine& m) {
   const auto bytes = number_at(limit);  // "max" is none
   // The first version of control groups says "none" with a number near the largest one.
@@ -172,22 +111,13 @@ void limit_memory(const std::string& limit, const std::string& used, Machine& m)
 
 void read_limits(const std::string& root, Machine& m) {
   m.cpu_limit = cpu_quota(root);
-  const std::string base = root + "/sys/fs/cgroup";
-  for (const std::string& line : lines_of(read_text(root + "/proc/self/cgroup"))) {
-    const size_t one = line.find(':'), two = line.find(':', one + 1);  // "4:cpu,cpuacct:/path"
-    if (two == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(one + 1, two - one - 1) + ",";
-    const std::string group = line.substr(two + 1);
-    if (controllers == ",,")
-      for_each_group(base, group, [&](const std::string& folder) {
-        limit_memory(read_text(folder + "memory.max"), read_text(folder + "memory.current"), m);
-      });
-    if (controllers.find(",memory,") != std::string::npos)
-      for_each_group(base + "/memory", group, [&](const std::string& folder) {
-        limit_memory(read_text(folder + "memory.limit_in_bytes"),
-                     read_text(folder + "memory.usage_in_bytes"), m);
-      });
-  }
+  for_each_control_group(root, "memory", [&](const std::string& folder, int version) {
+    if (version == 2)
+      limit_memory(read_text(folder + "memory.max"), read_text(folder + "memory.current"), m);
+    else
+      limit_memory(read_text(folder + "memory.limit_in_bytes"),
+                   read_text(folder + "memory.usage_in_bytes"), m);
+  });
 }
 
 void read_gpus(const std::string& root, Machine& m) {

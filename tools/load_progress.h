@@ -13,7 +13,7 @@
 
 namespace braid {
 
-// "packing  [=====>      ]  3.20 of 7.11 GiB, 2.31 GiB/s, 2 s left"
+// "packing [======                  ] 1.00 GiB of 4.00 GiB, 512.00 MiB/s, 6.0 s left"
 std::string load_text(const char* what, size_t done, size_t total, double seconds);
 
 class LoadLine {

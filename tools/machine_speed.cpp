@@ -188,12 +188,10 @@ double measure_barrier(int threads) {
   return best;
 }
 
-MachineSpeed measure_speed(int threads, const std::string& isa, size_t bytes) {
+MachineSpeed measure_int8(int threads, const std::string& isa) {
   Team team(threads, Pin::kAuto);
   MachineSpeed speed;
   speed.threads = team.threads();
-  Reader reader(team, bytes);
-  if (reader.good()) speed.read_bytes = reader.bytes_per_second(team.threads());
   const std::vector<ProbeKernels> all = probe_kernels();
   if (const PeakKernel* int8 = int8_of(all, isa)) {
     speed.int8_ops = ops_per_second(team, *int8, team.threads());

@@ -43,15 +43,15 @@ std::vector<Peak> measure_peaks(int threads);
 // Of Braid's own team: what the end of a phase costs, in seconds.
 double measure_barrier(int threads);
 
-// What `braid bench` needs to know: reads and the dot product of 8-bit integers, with all threads.
-// Zero: not measured, or there is no such instruction.
+// What `braid bench` needs to know, with all threads: reads (ReadProbe) and the dot product of
+// 8-bit integers. Zero: not measured, or there is no such instruction.
 struct MachineSpeed {
   int threads = 0;
   double read_bytes = 0;
   double int8_ops = 0;
   std::string int8_kind{};
 };
-// As kernels of this instruction set ("" for the best there is) could use the machine.
-MachineSpeed measure_speed(int threads, const std::string& isa, size_t bytes);
+// The integers' part, as kernels of this instruction set ("" for the best there is) could use it.
+MachineSpeed measure_int8(int threads, const std::string& isa);
 
 }  // namespace braid

@@ -36,7 +36,7 @@ void add_cache_type(CLI::App& command, const std::string& names, DType& type,
 void add_device_options(CLI::App& command, DeviceChoice& choice) {
   command
       .add_option("-t,--threads", choice.options.threads,
-                  "Threads (default: one per physical core)")
+                  "Threads (default: one per core but slow ones)")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""));
   command

@@ -135,7 +135,7 @@ Command probe_command(CLI::App& app) {
   CLI::App& command = *app.add_subcommand(
       "probe", "Measure what this machine could give: memory, arithmetic, barriers, disk");
   add_integer(command, "-t,--threads", o->threads, 0, 1024,
-              "Threads (default: one per physical core)");
+              "Threads (default: one per core but slow ones)");
   command.add_option("--file", o->file, "A large file, to read it past the page cache")
       ->type_name("FILE");
   command.add_flag("--json", o->json, "For scripts: one JSON object");

@@ -61,7 +61,7 @@ TEST(MachineSpeed, PeaksAreInOrder) {
 
 TEST(MachineSpeed, TheKindFollowsTheInstructionSet) {
   const auto isas = cpu::usable_isas();
-  const auto kind = [](const char* isa) { return measure_speed(1, isa, 16 << 20).int8_kind; };
+  const auto kind = [](const char* isa) { return measure_int8(1, isa).int8_kind; };
   EXPECT_EQ(kind("portable"), "");
   if (std::count(isas.begin(), isas.end(), "avx2") > 0) {
     EXPECT_EQ(kind("avx2"), "vpmaddubsw 256");
@@ -70,7 +70,7 @@ TEST(MachineSpeed, TheKindFollowsTheInstructionSet) {
   if (std::count(isas.begin(), isas.end(), "avxvnni") > 0) {
     EXPECT_EQ(kind("avxvnni"), "vpdpbusd 256");
   }
-  EXPECT_GT(measure_speed(1, "", 16 << 20).read_bytes, 1e8);
+  EXPECT_GT(ReadProbe(1, 16 << 20).sample(), 1e8);
   EXPECT_GT(measure_barrier(2), 0);
   EXPECT_LT(measure_barrier(2), 1e-2);
 }

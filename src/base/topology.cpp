@@ -1,15 +1,13 @@
 #include "base/topology.h"
 
 #include "base/check.h"
+#include "base/system_files.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <tuple>
 
 namespace braid {
@@ -17,55 +15,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostProcessors = 1 << 16;  // a list that names more is not believed
-
-std::string first_line(const std::string& path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  return line;
-}
-
-std::optional<int64_t> number_at(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end == text.data()) return std::nullopt;
-  return value;
-}
-
-// "0-3,8" -> 0 1 2 3 8
-std::vector<int> listed(const std::string& text) {
-  std::vector<int> out;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) {
-    const size_t dash = part.find('-');
-    const auto first = number_at(part);
-    const auto last =
-        dash == std::string::npos ? first : number_at(std::string_view(part).substr(dash + 1));
-    if (!first || !last || *first < 0 || *last >= kMostProcessors) continue;
-    for (int64_t i = *first; i <= *last; ++i) out.push_back(static_cast<int>(i));
-  }
-  return out;
-}
-
 std::optional<int> lowest(const std::string& path) {
-  const std::vector<int> all = listed(first_line(path));
+  const std::vector<int> all = listed(read_text(path));
   if (all.empty()) return std::nullopt;
   return *std::min_element(all.begin(), all.end());
 }
 
-// "Cpus_allowed_list:\t0-3": affinity and cpusets together.
+// Affinity and cpusets together.
 std::optional<std::set<int>> allowed(const std::string& root) {
-  constexpr std::string_view kKey = "Cpus_allowed_list:";
-  std::ifstream status(root + "/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with(kKey)) continue;
-    const size_t begin = line.find_first_not_of(" \t", kKey.size());
-    if (begin == std::string::npos) break;
-    const std::vector<int> cpus = listed(line.substr(begin));
-    return std::set<int>(cpus.begin(), cpus.end());
-  }
-  return std::nullopt;
+  const std::vector<int> cpus =
+      listed(value_of(read_text(root + "/proc/self/status"), "Cpus_allowed_list:"));
+  if (cpus.empty()) return std::nullopt;
+  return std::set<int>(cpus.begin(), cpus.end());
 }
 
 // The cache of the highest level that holds data.
@@ -74,8 +35,8 @@ int last_cache(const std::string& cpu, int otherwise) {
   int found = otherwise;
   for (int index = 0; index < 8; ++index) {
     const std::string cache = cpu + "cache/index" + std::to_string(index) + "/";
-    const auto here = number_at(first_line(cache + "level"));
-    if (!here || *here <= level || first_line(cache + "type") == "Instruction") continue;
+    const auto here = number_at(read_text(cache + "level"));
+    if (!here || *here <= level || read_text(cache + "type") == "Instruction") continue;
     if (const auto first = lowest(cache + "shared_cpu_list")) {
       level = *here;
       found = *first;
@@ -90,7 +51,7 @@ int core_of(const std::string& topology, int cpu, int package,
             std::map<std::pair<int, int64_t>, int>& named) {
   for (const char* list : {"core_cpus_list", "thread_siblings_list"})
     if (const auto first = lowest(topology + list)) return *first;
-  const auto name = number_at(first_line(topology + "core_id"));
+  const auto name = number_at(read_text(topology + "core_id"));
   return name ? named.try_emplace({package, *name}, cpu).first->second : cpu;
 }
 
@@ -101,7 +62,7 @@ std::set<int> below(const std::string& root, const std::vector<int>& cpus, const
   int64_t most = 0;
   for (const int cpu : cpus)
     if (const auto n = number_at(
-            first_line(fmt::format("{}/sys/devices/system/cpu/cpu{}/{}", root, cpu, file)))) {
+            read_text(fmt::format("{}/sys/devices/system/cpu/cpu{}/{}", root, cpu, file)))) {
       numbers[cpu] = *n;
       most = std::max(most, *n);
     }
@@ -114,8 +75,8 @@ std::set<int> below(const std::string& root, const std::vector<int>& cpus, const
 // Intel's kernels tell the kinds of a hybrid processor by their counters, ARM's by capacities;
 // others leave the highest clocks, which also differ by a few percent between equal cores.
 std::set<int> weak_processors(const std::string& root, const std::vector<int>& online) {
-  const std::vector<int> atoms = listed(first_line(root + "/sys/devices/cpu_atom/cpus"));
-  const bool hybrid = !first_line(root + "/sys/devices/cpu_core/cpus").empty();
+  const std::vector<int> atoms = listed(read_text(root + "/sys/devices/cpu_atom/cpus"));
+  const bool hybrid = !read_text(root + "/sys/devices/cpu_core/cpus").empty();
   if (hybrid && !atoms.empty()) return {atoms.begin(), atoms.end()};
   const bool capacities =
       !online.empty() &&
@@ -126,7 +87,7 @@ std::set<int> weak_processors(const std::string& root, const std::vector<int>& o
 
 // The numbers in the folder's list "online"; old kernels have folders such as node0 alone.
 std::vector<int> online_in(const std::string& folder, const std::string& prefix) {
-  std::vector<int> online = listed(first_line(folder + "online"));
+  std::vector<int> online = listed(read_text(folder + "online"));
   if (!online.empty()) return online;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
@@ -143,20 +104,9 @@ std::map<int, int> nodes_of(const std::string& root) {
   const std::string folder = root + "/sys/devices/system/node/";
   std::map<int, int> node_of;
   for (const int node : online_in(folder, "node"))
-    for (const int cpu : listed(first_line(fmt::format("{}node{}/cpulist", folder, node))))
+    for (const int cpu : listed(read_text(fmt::format("{}node{}/cpulist", folder, node))))
       node_of[cpu] = node;
   return node_of;
-}
-
-// Visits a group's folder and all above it; a container may see its own group as the tree's root.
-template <class Visit>
-void for_each_group(const std::string& base, std::string group, Visit visit) {
-  while (true) {
-    visit(base + (group == "/" ? "" : group) + "/");
-    const size_t slash = group.find_last_of('/');
-    if (group.empty() || group == "/" || slash == std::string::npos) return;
-    group.erase(slash);
-  }
 }
 
 template <class Key>
@@ -196,26 +146,15 @@ std::optional<double> cpu_quota(const std::string& root) {
     const double cpus = static_cast<double>(*quota) / static_cast<double>(*period);
     if (!least || cpus < *least) least = cpus;
   };
-  const std::string base = root + "/sys/fs/cgroup";
-  std::ifstream groups(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    const size_t one = line.find(':'), two = line.find(':', one + 1);  // "4:cpu,cpuacct:/path"
-    if (one == std::string::npos || two == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(one + 1, two - one - 1) + ",";
-    const std::string group = line.substr(two + 1);
-    if (controllers == ",,")
-      for_each_group(base, group, [&](const std::string& folder) {
-        const std::string max = first_line(folder + "cpu.max");  // "200000 100000", "max 100000"
-        const size_t space = max.find(' ');
-        if (space != std::string::npos)
-          limit(number_at(max), number_at(std::string_view(max).substr(space + 1)));
-      });
-    if (controllers.find(",cpu,") != std::string::npos)
-      for_each_group(base + "/cpu", group, [&](const std::string& folder) {
-        limit(number_at(first_line(folder + "cpu.cfs_quota_us")),
-              number_at(first_line(folder + "cpu.cfs_period_us")));
-      });
-  }
+  for_each_control_group(root, "cpu", [&](const std::string& folder, int version) {
+    if (version == 1)
+      return limit(number_at(read_text(folder + "cpu.cfs_quota_us")),
+                   number_at(read_text(folder + "cpu.cfs_period_us")));
+    const std::string max = read_text(folder + "cpu.max");  // "200000 100000", "max 100000"
+    const size_t space = max.find(' ');
+    if (space != std::string::npos)
+      limit(number_at(max), number_at(std::string_view(max).substr(space + 1)));
+  });
   return least;
 }
 
@@ -233,7 +172,7 @@ Topology read_topology(const std::string& root) {
     const std::string here = fmt::format("{}cpu{}/", folder, cpu);
     Processor p{.cpu = cpu, .weak = weak.contains(cpu)};
     p.package = static_cast<int>(
-        std::max<int64_t>(0, number_at(first_line(here + "topology/physical_package_id"))
+        std::max<int64_t>(0, number_at(read_text(here + "topology/physical_package_id"))
                                  .value_or(0)));  // -1: the kernel does not know
     p.core = core_of(here + "topology/", cpu, p.package, named);
     if (const auto node = node_of.find(cpu); node != node_of.end()) p.node = node->second;

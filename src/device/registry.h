@@ -10,7 +10,7 @@
 namespace braid {
 
 struct DeviceOptions {
-  int threads = 0;  // 0: one per physical core that this process may use
+  int threads = 0;  // 0: Topology::default_threads()
   std::string isa;  // cpu: force an instruction set (cpu/cpu_device.h names them); empty: the best
   std::string pack_cache{};  // cpu: a folder that keeps packed weights for the next start
   int threads_batch = 0;     // cpu: for steps of more than one row; 0: the same

@@ -59,19 +59,21 @@ TEST(KvPages, GiveBackTheRowsThatWerePut) {
 
 TEST(KvPages, ChangeTheWantedRowsAlone) {
   for (Pool& p : pools()) {
-    std::vector<std::byte> rows = random_bytes(p.part());
-    put_rows(p.view, {KvSide::kValues, 2, 0}, rows.data());
-    const size_t row = p.view.row(KvSide::kValues);
-    const std::vector<std::byte> zeros(5 * row);
-    put_rows(p.view, {KvSide::kValues, 2, 0, 30, 5}, zeros.data());
-    std::fill_n(rows.begin() + static_cast<ptrdiff_t>(30 * row), 5 * row, std::byte{0});
-    std::vector<std::byte> back(rows.size());
-    get_rows(p.view, {KvSide::kValues, 2, 0}, back.data());
-    EXPECT_EQ(rows, back) << p.view.head_dim;
-    std::vector<std::byte> some(7 * row);
-    get_rows(p.view, {KvSide::kValues, 2, 0, 29, 7}, some.data());
-    EXPECT_TRUE(
-        std::equal(some.begin(), some.end(), rows.begin() + static_cast<ptrdiff_t>(29 * row)));
+    for (const KvSide side : {KvSide::kKeys, KvSide::kValues}) {
+      std::vector<std::byte> rows = random_bytes(p.part());
+      put_rows(p.view, {side, 2, 0}, rows.data());
+      const size_t row = p.view.row(side);
+      const std::vector<std::byte> zeros(5 * row);
+      put_rows(p.view, {side, 2, 0, 30, 5}, zeros.data());
+      std::fill_n(rows.begin() + static_cast<ptrdiff_t>(30 * row), 5 * row, std::byte{0});
+      std::vector<std::byte> back(rows.size());
+      get_rows(p.view, {side, 2, 0}, back.data());
+      EXPECT_EQ(rows, back) << p.view.head_dim;
+      std::vector<std::byte> some(7 * row);
+      get_rows(p.view, {side, 2, 0, 29, 7}, some.data());
+      EXPECT_TRUE(
+          std::equal(some.begin(), some.end(), rows.begin() + static_cast<ptrdiff_t>(29 * row)));
+    }
   }
 }
 

@@ -5,7 +5,6 @@
 #include "device/cpu/pack.h"
 
 #include <atomic>
-#include <cstring>
 
 namespace braid::cpu {
 namespace {
