@@ -18,6 +18,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 struct HttpRequest {
   std::string method, path;  // path: without the query, "%20" and the like decoded
   HttpHeaders query, headers;
+  std::vector<std::string> captured;  // what the wildcards of the route stood for (routes.h)
   std::string body;
   int key = -1;  // which API key the client showed; -1: the server has none
 
