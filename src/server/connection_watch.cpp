@@ -23,6 +23,8 @@ constexpr std::string_view kTooLate =
     R"("type":"invalid_request_error","param":null,"code":null}})";
 static_assert(kTooLate.size() - kTooLate.find('{') == 116);
 
+constexpr double kAfterHangUp = 0.5;
+
 std::chrono::steady_clock::duration seconds_of(double seconds) {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
       std::chrono::duration<double>(seconds));
@@ -75,6 +77,10 @@ ConnectionWatch::Id ConnectionWatch::opened(int fd) {
   connection.fd = fd;
   if (limits_.head_seconds > 0)
     connection.deadline = Clock::now() + seconds_of(limits_.head_seconds);
+  epoll_event event{};
+  event.events = EPOLLRDHUP | EPOLLONESHOT;
+  event.data.u64 = id;
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
   if (connections_.size() == 1) poke();  // it was asleep for good
   return id;
 }
@@ -82,6 +88,7 @@ ConnectionWatch::Id ConnectionWatch::opened(int fd) {
 void ConnectionWatch::set_phase(Id id, Phase phase, double seconds) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
+  if (found->second.hung_up && phase != Phase::kWorking) seconds = kAfterHangUp;
   found->second.phase = phase;
   found->second.deadline =
       seconds > 0 ? Clock::now() + seconds_of(seconds) : Clock::time_point::max();
@@ -97,10 +104,9 @@ void ConnectionWatch::works(Id id, std::shared_ptr<HttpExchange> exchange) {
   set_phase(id, Phase::kWorking, 0);
   Connection& connection = connections_.at(id);
   connection.exchange = std::move(exchange);
-  epoll_event event{};
-  event.events = EPOLLRDHUP | EPOLLONESHOT;
-  event.data.u64 = id;
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event);
+  if (!connection.hung_up) return;
+  lost_.push_back(connection.exchange);
+  poke();
 }
 
 void ConnectionWatch::rests(Id id) {
@@ -109,9 +115,7 @@ void ConnectionWatch::rests(Id id) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
-  if (connection.exchange) epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd, nullptr);
   over = std::move(connection.exchange);
-  connection.fresh = false;
   // Time for the next head as well: when its first byte comes cannot be seen from here.
   set_phase(id, Phase::kResting,
             limits_.idle_seconds > 0 ? limits_.idle_seconds + limits_.head_seconds : 0);
@@ -122,7 +126,7 @@ void ConnectionWatch::closed(Id id) {
   const std::lock_guard lock(mutex_);
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
-  if (found->second.exchange) epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.fd, nullptr);
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.fd, nullptr);
   over = std::move(found->second.exchange);
   connections_.erase(found);
 }
@@ -176,7 +180,13 @@ void ConnectionWatch::gone(Id id) {
     const std::lock_guard lock(mutex_);
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
-    exchange = found->second.exchange;
+    Connection& connection = found->second;
+    connection.hung_up = true;
+    // Its last request may be on its way still, and the network's thread does not always see the
+    // end behind it.
+    if (connection.phase != Phase::kWorking)
+      connection.deadline = std::min(connection.deadline, Clock::now() + seconds_of(kAfterHangUp));
+    exchange = connection.exchange;
   }
   if (exchange) exchange->lost();
 }
@@ -188,7 +198,7 @@ void ConnectionWatch::look_around(std::vector<std::shared_ptr<HttpExchange>>& wo
     if (connection.exchange) working.push_back(connection.exchange);
     if (connection.deadline > now) continue;
     // An idle connection may end at any time, and a client that reads 408 there is confused by it.
-    shut(connection, connection.phase != Phase::kResting);
+    shut(connection, connection.phase != Phase::kResting && !connection.hung_up);
   }
 }
 

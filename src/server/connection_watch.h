@@ -48,7 +48,7 @@ class ConnectionWatch {
   struct Connection {
     int fd = -1;
     Phase phase = Phase::kHead;
-    bool fresh = true;  // no request of it has been answered
+    bool hung_up = false;  // the client sends no more
     Clock::time_point deadline = Clock::time_point::max();
     std::shared_ptr<HttpExchange> exchange;
   };
