@@ -87,6 +87,8 @@ Request Answer::request_of(size_t index) {
   request.sampling.seed = seed_of(plan_.options.sampling.seed, index % each);
   request.max_tokens = plan_.options.max_tokens;
   request.end_tokens = api_.model().end_tokens;
+  request.end_tokens.insert(request.end_tokens.end(), plan_.more_ends.begin(),
+                            plan_.more_ends.end());
   request.priority = plan_.options.priority;
   if (plan_.options.timeout)
     request.deadline =

@@ -20,6 +20,7 @@ struct AnswerPlan {
   AnswerForm form = AnswerForm::kChat;
   std::vector<PromptPlan> prompts;
   AnswerOptions options;
+  std::vector<int32_t> more_ends;  // tokens that end an answer beside the model's
 };
 
 // Refuses prompts that no step could run: empty, with ids that are not in the vocabulary, longer

@@ -28,7 +28,11 @@ std::optional<FimTokens> fim_of(const Tokenizer& tokenizer) {
              suffix = token_of(tokenizer, "<|fim_suffix|>"),
              middle = token_of(tokenizer, "<|fim_middle|>");
   if (!prefix || !suffix || !middle) return std::nullopt;
-  return FimTokens{*prefix, *suffix, *middle, token_of(tokenizer, "<|repo_name|>"),
+  return FimTokens{*prefix,
+                   *suffix,
+                   *middle,
+                   token_of(tokenizer, "<|fim_pad|>"),
+                   token_of(tokenizer, "<|repo_name|>"),
                    token_of(tokenizer, "<|file_sep|>")};
 }
 

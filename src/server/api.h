@@ -20,7 +20,7 @@ namespace braid {
 // The tokens that part a text to be filled in; ids of the vocabulary.
 struct FimTokens {
   int32_t prefix, suffix, middle;
-  std::optional<int32_t> repo, separator;
+  std::optional<int32_t> padding, repo, separator;
 };
 
 struct ApiOptions {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -123,6 +124,7 @@ struct ServedOptions {
   int sequences = 4;
   int queue = 256;
   int key = -1;
+  bool fills_in = false;  // some tokens of the vocabulary are those of filling in
 };
 
 class ServedDemo {
@@ -130,7 +132,7 @@ class ServedDemo {
   explicit ServedDemo(ServedOptions options = ServedOptions())
       : options_(options),
         file_(open_model_file(BRAID_TEST_DATA "/../../assets/braid-demo.gguf")),
-        text_(read_model_text(*file_)),
+        text_(read_text(*file_, options.fills_in)),
         tokenizer_(text_.vocabulary),
         vocabulary_(sampler_vocabulary(tokenizer_)),
         template_(text_.chat_template, {}),
@@ -196,6 +198,21 @@ class ServedDemo {
   SamplerOptions& sampling() { return sampling_; }
 
  private:
+  static ModelText read_text(const TensorFile& file, bool fills_in) {
+    ModelText text = read_model_text(file);
+    const std::pair<const char*, const char*> renamed[] = {{"<tool_call>", "<|fim_prefix|>"},
+                                                           {"</tool_call>", "<|fim_suffix|>"},
+                                                           {"<tool_response>", "<|fim_middle|>"},
+                                                           {"</tool_response>", "<|file_sep|>"}};
+    for (const auto& [from, to] : renamed) {
+      if (!fills_in) break;
+      std::vector<std::string>& tokens = text.vocabulary.tokens;
+      const auto at = std::find(tokens.begin(), tokens.end(), from);
+      text.vocabulary.types.at(static_cast<size_t>(at - tokens.begin())) = TokenType::kControl;
+      *at = to;
+    }
+    return text;
+  }
   static EngineOptions engine_options(const ServedOptions& options) {
     EngineOptions o;
     o.context = options.context;

@@ -1,8 +1,9 @@
 #include "server/openai_routes.h"
 
-#include "server/answer.h"
+#include "server/answer_request.h"
 #include "server/api_error.h"
 #include "server/chat_request.h"
+#include "server/completion_request.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,8 +25,6 @@ Json model_json(const Api& api) {
             {"slots", model.slots}}}};
 }
 
-}  // namespace
-
 void list_models(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const Json json = {{"object", "list"}, {"data", Json::array({model_json(api)})}};
   exchange->reply(200, "application/json", json.dump());
@@ -42,21 +41,29 @@ void tell_model(Api& api, const std::shared_ptr<Exchange>& exchange) {
 }
 
 void chat_completions(Api& api, const std::shared_ptr<Exchange>& exchange) {
-  answering(*exchange, [&] {
-    const Json body = parse_body(exchange->request().body);
-    Fields fields(body);
-    check_model(fields, api.model());
-    AnswerPlan plan;
-    plan.form = AnswerForm::kChat;
-    plan.options = read_answer_options(fields, api.model(), plan.form);
+  answer_request(api, exchange, AnswerForm::kChat, [&](Fields& fields, AnswerPlan& plan) {
     const ChatRequest chat = read_chat(fields, api);
-    fields.finish();
+    fields.finish();  // a template is not asked about what is refused
     plan.options.thinking_budget = chat.thinking_budget;
     plan.prompts.push_back(render_chat(chat, api).plan);
-    check_prompts(plan, api.model());
-    Answer::start(api, exchange, std::move(plan));
   });
 }
+
+void completions(Api& api, const std::shared_ptr<Exchange>& exchange) {
+  answer_request(api, exchange, AnswerForm::kCompletion,
+                 [&](Fields& fields, AnswerPlan& plan) { read_completion(fields, api, plan); });
+}
+
+// Hidden vectors stay in the engine, which gives logits alone.
+void embeddings(Api&, const std::shared_ptr<Exchange>& exchange) {
+  reply_error(*exchange, {.status = 501,
+                          .message = "embeddings are not there yet: this server answers with text",
+                          .type = "not_implemented_error",
+                          .param = {},
+                          .code = "not_implemented"});
+}
+
+}  // namespace
 
 void add_openai_routes(Api& api, Routes& routes) {
   using Answerer = void (*)(Api&, const std::shared_ptr<Exchange>&);
@@ -68,6 +75,8 @@ void add_openai_routes(Api& api, Routes& routes) {
   add("GET", "/models", list_models);
   add("GET", "/models/{*}", tell_model);
   add("POST", "/chat/completions", chat_completions);
+  add("POST", "/completions", completions);
+  add("POST", "/embeddings", embeddings);
 }
 
 }  // namespace braid
