@@ -143,9 +143,14 @@ void HttpServer::Core::judge(const Seat& seat, Incoming& in, const BodyFraming& 
   if (judge_path(in) && judge_route(in)) judge_size(in, framing);
 }
 
-bool HttpServer::Core::has_body_part(Incoming& in, std::string_view part) {
+bool HttpServer::Core::has_body_part(Seat& seat, std::string_view part) {
+  Incoming& in = *seat.incoming;
   in.arrived += part.size();
-  if (in.refused || in.preflight) return in.arrived <= most_read_past();
+  if (in.refused || in.preflight) {
+    if (in.arrived <= most_read_past()) return true;
+    watch_.drop(seat.watch);  // libmicrohttpd alone would not always close it
+    return false;
+  }
   std::string& body = in.exchange->request.body;
   if (in.arrived > options_.limits.body_bytes) {
     refuse(in, 413,

@@ -46,7 +46,7 @@ class HttpServer::Core {
   Incoming* begins(Seat& seat, std::string_view target);
   // False: the connection is to be closed.
   bool has_head(Seat& seat, MHD_Connection* connection, std::string_view method);
-  bool has_body_part(Incoming& in, std::string_view part);
+  bool has_body_part(Seat& seat, std::string_view part);
   bool has_all(Seat& seat, MHD_Connection* connection);
   void completed(Seat& seat, bool whole);
   void logged(std::string line);

@@ -57,7 +57,6 @@ MHD_Result note_header(void* to, MHD_ValueKind, const char* name, const char* va
 ssize_t read_pieces(void* exchange, uint64_t, char* to, size_t most) {
   const int64_t given = (*static_cast<std::shared_ptr<HttpExchange>*>(exchange))->read(to, most);
   if (given == HttpExchange::kEnd) return MHD_CONTENT_READER_END_OF_STREAM;
-  if (given == HttpExchange::kBroken) return MHD_CONTENT_READER_END_WITH_ERROR;
   return given;
 }
 
@@ -110,7 +109,7 @@ struct HttpServer::Core::Events {
     if (!in.exchange) {
       goes_on = self.has_head(*seat_of(connection), connection, method);
     } else if (*size > 0) {
-      goes_on = self.has_body_part(in, {part, *size});
+      goes_on = self.has_body_part(*seat_of(connection), {part, *size});
       *size = 0;
     } else {
       goes_on = self.has_all(*seat_of(connection), connection);
@@ -284,7 +283,7 @@ void HttpServer::Core::stop(double grace_seconds) {
          .code = "shutting_down"});
   stopping_ = true;
   MHD_quiesce_daemon(daemon_);
-  listen_.close();
+  listen_.refuse();
   watch_.drop_resting();
   {
     std::unique_lock lock(mutex_);

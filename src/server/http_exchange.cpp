@@ -39,8 +39,8 @@ class Handle final : public Exchange {
 
 }  // namespace
 
-HttpExchange::HttpExchange(size_t unread_bytes, std::function<void()> too_slow)
-    : unread_bytes_(unread_bytes), too_slow_(std::move(too_slow)) {}
+HttpExchange::HttpExchange(size_t unread_bytes, std::function<void()> cut)
+    : unread_bytes_(unread_bytes), cut_(std::move(cut)) {}
 
 std::shared_ptr<Exchange> HttpExchange::handle(std::shared_ptr<HttpExchange> exchange) {
   return std::make_shared<Handle>(std::move(exchange));
@@ -63,7 +63,13 @@ int HttpExchange::status() const {
 
 int64_t HttpExchange::read(char* to, size_t most) {
   const std::lock_guard lock(mutex_);
-  if (gone_ || broken_) return kBroken;
+  if (gone_ || broken_) {
+    // A reader that reports an error leaves libmicrohttpd 0.9 with a connection that it never
+    // closes; a byte that cannot be sent makes it close one.
+    cut_();
+    *to = '\n';
+    return 1;
+  }
   size_t given = 0;
   while (given < most && !pieces_.empty()) {
     const std::string& first = pieces_.front();
@@ -166,7 +172,7 @@ bool HttpExchange::write(std::string_view piece) {
   if (piece.empty()) return true;
   if (unread_ + piece.size() > unread_bytes_) {
     gone_ = true;
-    if (too_slow_) too_slow_();
+    cut_();
     return false;
   }
   put(piece);

@@ -28,8 +28,9 @@ class HttpExchange {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `too_slow` is called, under the mutex, when the client has left more than so many bytes unread.
-  HttpExchange(size_t unread_bytes, std::function<void()> too_slow);
+  // `cut` makes the line dead, for a client that has left more than so many bytes unread and for an
+  // answer that is broken off. It is called under the mutex.
+  HttpExchange(size_t unread_bytes, std::function<void()> cut);
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
 
@@ -48,8 +49,8 @@ class HttpExchange {
   const HttpHeaders& headers() const { return headers_; }
   bool in_pieces() const { return in_pieces_; }
   std::string take_body() { return std::move(body_); }
-  // Bytes of an answer in pieces: 0 when it was suspended, kEnd, kBroken.
-  static constexpr int64_t kEnd = -1, kBroken = -2;
+  // Bytes of an answer in pieces: 0 when it was suspended, kEnd after the last.
+  static constexpr int64_t kEnd = -1;
   int64_t read(char* to, size_t most);
   // Nothing touches the connection from now on. True: lost() is to be called, on another thread.
   bool over();
@@ -75,7 +76,7 @@ class HttpExchange {
   void wake();
 
   const size_t unread_bytes_;
-  const std::function<void()> too_slow_;
+  const std::function<void()> cut_;
   std::atomic<int64_t> bytes_{0};
 
   // Written once under the mutex, before begun_.

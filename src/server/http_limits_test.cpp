@@ -95,6 +95,7 @@ TEST(HttpLimits, AnEndlessChunkedBodyIsCutOff) {
   int sent = 0;
   while (sent < 1000 && client.send(chunk)) ++sent;
   EXPECT_LT(sent, 1000);
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 0; }));
 }
 
 TEST(HttpLimits, BodiesOfAllTogether) {
@@ -133,7 +134,6 @@ TEST(HttpLimits, RequestsInWork) {
   c.get("/health");  // no work
   EXPECT_EQ(c.answer().status, 200);
   first->reply(200, "text/plain", "1");
-  EXPECT_EQ((first->request().path, a.answer().status == 200 || b.answer().status == 200), true);
   EXPECT_TRUE(soon([&] { return house.server->stats().requests == 1; }));
   c.get("/hello");
   EXPECT_EQ(c.answer().status, 200);

@@ -303,7 +303,8 @@ TEST(HttpServer, AnswersInPiecesFromAnotherThread) {
 
 TEST(HttpServer, AnAnswerThatIsLetGoOfIsBrokenOff) {
   TestServer house;
-  Client client(house.port());
+  Client neighbour(house.port()), client(house.port());
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 2; }));
   client.get("/hold");
   auto exchange = house.held.take();
   ASSERT_TRUE(exchange);
@@ -315,6 +316,7 @@ TEST(HttpServer, AnAnswerThatIsLetGoOfIsBrokenOff) {
   EXPECT_FALSE(answer.whole);
   EXPECT_TRUE(client.closed_by_server());
   EXPECT_FALSE(house.noted().whole);
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 1; }));
 }
 
 TEST(HttpServer, PingsWhileNothingIsWritten) {

@@ -68,13 +68,15 @@ ListenSocket::ListenSocket(const std::string& host, int port, int backlog) {
     listen_on_port(host, port, backlog);
 }
 
-ListenSocket::~ListenSocket() { close(); }
-
-void ListenSocket::close() {
-  if (fd_ < 0) return;
+ListenSocket::~ListenSocket() {
+  refuse();
   ::close(fd_);
-  fd_ = -1;
+}
+
+void ListenSocket::refuse() {
+  shutdown(fd_, SHUT_RDWR);
   if (!path_.empty()) unlink(path_.c_str());
+  path_.clear();
 }
 
 void ListenSocket::listen_on_path(const std::string& path, int backlog) {

@@ -14,15 +14,16 @@ class ListenSocket {
   // Throws Error that names address, reason and remedy. Port 0: any free one. A socket file that
   // nobody listens on any more is replaced.
   ListenSocket(const std::string& host, int port, int backlog);
-  ~ListenSocket();  // closes it, and removes the file
+  ~ListenSocket();  // closes it
   ListenSocket(const ListenSocket&) = delete;
   ListenSocket& operator=(const ListenSocket&) = delete;
 
   int fd() const { return fd_; }
   int port() const { return port_; }                     // 0 of a Unix socket
   const std::string& address() const { return shown_; }  // "127.0.0.1:8080", "[::1]:8080", a path
-  // Whoever comes from now on is refused by the system.
-  void close();
+  // Whoever comes from now on is refused by the system; the socket's file goes. The descriptor
+  // stays, for others may still watch it.
+  void refuse();
 
  private:
   void listen_on_path(const std::string& path, int backlog);
