@@ -383,11 +383,19 @@ TEST(ChatApiQueue, AFullQueueSaysWhenToComeAgain) {
   }
   EXPECT_GE(refused, 3);
   // Several choices, of which some found room: none of them runs on.
-  const auto many = demo.start("POST", kChat, question({{"n", 8}}).dump());
+  const auto idle = [&] {
+    const SchedulerStats stats = demo.scheduler().stats();
+    return stats.ended == stats.submitted && stats.running == 0;
+  };
+  while (!idle()) std::this_thread::yield();
+  const int64_t before = demo.scheduler().stats().answer_tokens;
+  const Json more = {{"n", 8}, {"max_tokens", 900}, {"ignore_eos", true}};
+  const auto many = demo.start("POST", kChat, question(more).dump());
   EXPECT_EQ(many->wait().status(), 429);
+  while (!idle()) std::this_thread::yield();
+  EXPECT_LT(demo.scheduler().stats().answer_tokens, before + 700);
   demo.scheduler().shut_down(0);
   EXPECT_EQ(demo.post(kChat, question())->status(), 503);
-  EXPECT_EQ(demo.scheduler().stats().running, 0);
 }
 
 TEST_F(ChatApi, AShutdownEndsAStreamWithWhatThereIs) {
