@@ -150,11 +150,12 @@ class Chat(WithServer):
         def texts(answer):
             return [(c.message.content, getattr(c.message, "reasoning_content", "")) for c in answer.choices]
 
-        three = self.chat(n=3, seed=5, temperature=3, max_tokens=12)
+        wild = {"temperature": 3, "max_tokens": 12, "top_p": 1, "extra_body": {"min_p": 0, "top_k": 0}}
+        three = self.chat(n=3, seed=5, **wild)
         self.assertEqual([c.index for c in three.choices], [0, 1, 2])
         self.assertGreater(len(set(texts(three))), 1)
-        self.assertEqual(texts(three), texts(self.chat(n=3, seed=5, temperature=3, max_tokens=12)))
-        self.assertEqual(texts(three)[1:2], texts(self.chat(seed=6, temperature=3, max_tokens=12)))
+        self.assertEqual(texts(three), texts(self.chat(n=3, seed=5, **wild)))
+        self.assertEqual(texts(three)[1:2], texts(self.chat(seed=6, **wild)))
 
     def test_logprobs(self):
         choice = self.chat(logprobs=True, top_logprobs=4).choices[0]
