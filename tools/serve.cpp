@@ -1,6 +1,7 @@
 // braid serve: a model behind HTTP, for many clients at a time.
 #include "base/check.h"
 #include "engine/scheduler.h"
+#include "server/api.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
 #include "server/served_model.h"
@@ -58,7 +59,9 @@ class House {
  public:
   explicit House(const ServeOptions& o) : options_(o), log_(o) {}
   ~House() {
-    if (server_) server_->stop(0);  // before what its handlers use goes
+    // Before what handlers and callbacks use goes.
+    if (server_) server_->stop(0);
+    if (scheduler_) scheduler_->shut_down(0);
   }
 
   void listen();
@@ -80,6 +83,7 @@ class House {
   SamplerOptions sampling_;
   std::unique_ptr<Scheduler> scheduler_;
   std::optional<ServedModel> served_;
+  std::optional<Api> api_;
   enum class Phase { kLoading, kReady, kClosing };
   std::atomic<Phase> phase_{Phase::kLoading};
   std::atomic<int> percent_{0};
@@ -207,8 +211,11 @@ void House::open() {
                   .slots = memory_.slots,
                   .max_tokens = memory_.max_tokens,
                   .created = static_cast<int64_t>(std::time(nullptr))});
+  api_.emplace(*served_);
+  const auto routes = own_routes();
+  api_->add_routes(*routes);
   phase_ = Phase::kReady;
-  server_->open(own_routes());
+  server_->open(routes);
 }
 
 void House::run(const InterruptGuard& interrupt) {

@@ -134,9 +134,9 @@ RequestId Scheduler::submit(Request request) {
   RequestId id = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (closing_) fail("shutting down: no more requests are taken");
+    if (closing_) throw ShuttingDown("shutting down: no more requests are taken");
     if (queued_ >= options_.queue)
-      fail("{} requests are waiting already; try again later", queued_);
+      throw QueueFull(fmt::format("{} requests are waiting already; try again later", queued_));
     ++queued_;
     id = job->id = next_id_++;
     incoming_.push_back(std::move(job));
@@ -396,7 +396,8 @@ void Scheduler::store_marks(Job& job) {
 }
 
 void Scheduler::choose(Job& job, std::span<const float> logits) {
-  const int32_t token = job.sampler.sample(logits, workspace_);
+  const int32_t forced = job.request.forced ? job.request.forced() : -1;
+  const int32_t token = forced >= 0 ? forced : job.sampler.sample(logits, workspace_);
   if (job.answer() == 0)
     job.outcome.first_token_seconds = seconds_between(job.submitted, Clock::now());
   const auto& ends = job.request.end_tokens;
