@@ -11,6 +11,9 @@ namespace {
 constexpr double kLong[] = {0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300};
 constexpr double kShort[] = {0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5};
 
+constexpr std::string_view kMethods[] = {"GET",    "HEAD",  "POST",   "PUT",
+                                         "DELETE", "PATCH", "OPTIONS"};
+
 template <class... Args>
 void put(std::string& out, fmt::format_string<Args...> text, Args&&... args) {
   fmt::format_to(std::back_inserter(out), text, std::forward<Args>(args)...);
@@ -108,6 +111,8 @@ void Metrics::between_tokens(double seconds) {
 
 void Metrics::answered(std::string_view method, std::string_view route, int status, double seconds,
                        int64_t bytes) {
+  // A client may make up methods; a series for each would grow without end.
+  if (std::ranges::find(kMethods, method) == std::end(kMethods)) method = "other";
   const std::lock_guard lock(mutex_);
   ++answers_[{std::string(method), std::string(route), status}];
   auto& [time, size] = routes_[std::string(route)];
