@@ -210,7 +210,8 @@ void House::open() {
                   .context = model_->context(),
                   .slots = memory_.slots,
                   .max_tokens = memory_.max_tokens,
-                  .created = static_cast<int64_t>(std::time(nullptr))});
+                  .created = static_cast<int64_t>(std::time(nullptr)),
+                  .embeds = model_->engine().options().hidden});
   api_.emplace(*served_);
   const auto routes = own_routes();
   api_->add_routes(*routes);

@@ -89,6 +89,10 @@ void add_serving(CLI::App& command, ServeOptions& o) {
       ->type_name("N")
       ->check(CLI::Range(int64_t{-1}, int64_t{1} << 30).description(""))
       ->group(kServing);
+  command
+      .add_flag("--embeddings,--embedding", o.model.engine.hidden,
+                "Give embeddings too: keeps a vector of each row of a step")
+      ->group(kServing);
   const auto number = [&](const char* name, int& value, const char* help) {
     command.add_option(name, value, fmt::format("{} (default: {})", help, value))
         ->type_name("N")

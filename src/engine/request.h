@@ -74,6 +74,9 @@ struct Request {
   // with this token.
   std::function<bool(int32_t token, std::span<const float> logits)> on_token;
   std::function<void(const PromptProgress&)> on_progress;
+  // The normed vector of the prompt's last token, before any token of the answer; needs
+  // EngineOptions::hidden.
+  std::function<void(std::span<const float> hidden)> on_hidden;
   std::function<void(const Outcome&)> on_end;  // exactly once
 };
 

@@ -360,10 +360,14 @@ void Scheduler::run(std::span<Job* const> jobs, std::span<const int64_t> rows) {
   } catch (const std::exception& error) {
     return step_failed(fed, fed_rows, error.what());
   }
-  int64_t row = 0;
+  int64_t row = 0, hidden_row = -1;
   for (size_t i = 0; i < fed.size(); ++i) {
     const bool chooses = feeds[i].logits > 0;
+    hidden_row += fed_rows[i];
     try {
+      const bool prompt_ends = fed[i]->answer() == 0 && fed[i]->pending() == 0;
+      if (prompt_ends && fed[i]->request.on_hidden)
+        fed[i]->request.on_hidden(engine_.hidden(hidden_row));
       went_on(*fed[i], fed_rows[i], chooses ? engine_.logits(row) : std::span<const float>());
     } catch (const std::exception& error) {
       end(*fed[i], EndReason::kFailed, error.what());

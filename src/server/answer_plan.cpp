@@ -6,8 +6,7 @@
 
 namespace braid {
 
-void check_prompts(const AnswerPlan& plan, const ServedModel& model) {
-  const char* param = plan.form == AnswerForm::kChat ? "messages" : "prompt";
+void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string_view param) {
   const int32_t tokens = model.sampler_vocabulary.n_tokens;
   for (const PromptPlan& prompt : plan.prompts) {
     if (prompt.ids.empty()) refuse(param, "the prompt is empty: it needs at least one token");
@@ -23,7 +22,7 @@ void check_prompts(const AnswerPlan& plan, const ServedModel& model) {
                         "start the server with a larger one (-c)",
                         length, model.context),
                     .type = "invalid_request_error",
-                    .param = param,
+                    .param = std::string(param),
                     .code = "context_length_exceeded"});
   }
   const auto answers = static_cast<int64_t>(plan.prompts.size()) * plan.options.best_of;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace braid {
@@ -24,7 +25,7 @@ struct AnswerPlan {
 };
 
 // Refuses prompts that no step could run: empty, with ids that are not in the vocabulary, longer
-// than the context.
-void check_prompts(const AnswerPlan& plan, const ServedModel& model);
+// than the context. `param` is the field that they came in.
+void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string_view param);
 
 }  // namespace braid

@@ -18,7 +18,7 @@ void answer_request(Api& api, const std::shared_ptr<Exchange>& exchange, AnswerF
     plan.options = read_answer_options(fields, api.model(), form);
     read(fields, plan);
     fields.finish();
-    check_prompts(plan, api.model());
+    check_prompts(plan, api.model(), form == AnswerForm::kChat ? "messages" : "prompt");
     Answer::start(api, exchange, std::move(plan));
   });
 }

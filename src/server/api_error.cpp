@@ -26,8 +26,7 @@ ErrorBody error_body_of(const std::exception& error) {
 
 void reply_error(Exchange& exchange, const ErrorBody& error) {
   HttpHeaders headers;
-  if (error.status == 503)
-    headers.emplace_back("Retry-After", kComeAgainSeconds);
+  if (error.status == 503) headers.emplace_back("Retry-After", kComeAgainSeconds);
   exchange.reply(error.status, "application/json", to_json(error), headers);
 }
 

@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -124,6 +125,7 @@ struct ServedOptions {
   int sequences = 4;
   int queue = 256;
   int key = -1;
+  bool embeds = false;
   bool fills_in = false;  // some tokens of the vocabulary are those of filling in
 };
 
@@ -144,7 +146,7 @@ class ServedDemo {
     scheduler_ = std::make_unique<Scheduler>(engine_, vocabulary_, scheduling);
     model_.reset(new ServedModel{*scheduler_, text_, tokenizer_, &template_, sampling_, vocabulary_,
                                  metrics_, text_.end_ids, "demo", file_->path(), options.context,
-                                 options.sequences, -1, 1'700'000'000});
+                                 options.sequences, -1, 1'700'000'000, options.embeds});
     api_ = std::make_unique<Api>(*model_);
     api_->add_routes(routes_);
   }
@@ -218,6 +220,7 @@ class ServedDemo {
     o.context = options.context;
     o.sequences = options.sequences;
     o.ubatch = 128;
+    o.hidden = options.embeds;
     return o;
   }
 

@@ -390,19 +390,11 @@ TEST(ChatApiQueue, AFullQueueSaysWhenToComeAgain) {
   }
   EXPECT_GE(refused, 3);
   // Several choices, of which some found room: none of them runs on.
-  const auto idle = [&] {
-    const SchedulerStats stats = demo.scheduler().stats();
-    return stats.ended == stats.submitted && stats.running == 0;
-  };
-  while (!idle()) std::this_thread::yield();
-  const SchedulerStats before = demo.scheduler().stats();
   const Json more = {{"n", 8}, {"max_tokens", 900}, {"ignore_eos", true}};
   const auto many = demo.start("POST", kChat, question(more).dump());
   EXPECT_EQ(many->wait().status(), 503);
-  while (demo.scheduler().stats().submitted == before.submitted || !idle())
-    std::this_thread::yield();
-  EXPECT_LT(demo.scheduler().stats().answer_tokens, before.answer_tokens + 700);
-  demo.scheduler().shut_down(0);
+  demo.scheduler().shut_down(60);  // what still runs would run to its end
+  EXPECT_LT(demo.scheduler().stats().answer_tokens, 800);
   EXPECT_EQ(demo.post(kChat, question())->status(), 503);
 }
 

@@ -1,7 +1,7 @@
 #include "server/completion_request.h"
 
 #include "server/api_error.h"
-#include "text/stream_decoder.h"
+#include "server/prompt_fields.h"
 
 #include <nlohmann/json.hpp>
 
@@ -10,44 +10,6 @@ namespace {
 
 using Json = Fields::Json;
 using Tokens = std::vector<int32_t>;
-
-Tokens ids_of(const Json& list, const Api& api) {
-  const int32_t tokens = api.model().sampler_vocabulary.n_tokens;
-  Tokens ids;
-  for (const Json& value : list) {
-    const auto id = as_integer(value);
-    if (!id) refuse("prompt", "prompt: a list of ids holds {}", kind_of(value));
-    if (*id < 0 || *id >= tokens)
-      refuse("prompt", "prompt: token {} is outside of the vocabulary: ids are from 0 to {}", *id,
-             tokens - 1);
-    ids.push_back(static_cast<int32_t>(*id));
-  }
-  return ids;
-}
-
-// Whole characters, for an echo.
-std::string text_of(const Tokens& ids, const Tokenizer& tokenizer) {
-  StreamDecoder decoder;
-  std::string text;
-  decoder.feed(tokenizer.decode(ids), text);
-  decoder.finish(text);
-  return text;
-}
-
-PromptPlan plan_of(const Json& prompt, const Api& api) {
-  PromptPlan plan;
-  const Tokenizer& tokenizer = api.model().tokenizer;
-  if (prompt.is_string()) {
-    plan.echo = prompt.get<std::string>();
-    plan.ids = tokenizer.encode(plan.echo, {.add_special = true, .parse_special = true});
-  } else if (prompt.is_array()) {
-    plan.ids = ids_of(prompt, api);
-    plan.echo = text_of(plan.ids, tokenizer);
-  } else {
-    refuse("prompt", "prompt should be a text, a list of texts, or ids, not {}", kind_of(prompt));
-  }
-  return plan;
-}
 
 // The pieces of a text around a gap, in the order in which these models learned them.
 Tokens fill_in(const std::string& prefix, const std::string& suffix, const Api& api) {
@@ -111,16 +73,7 @@ Tokens other_files(const Json& list, const Api& api) {
 }  // namespace
 
 void read_completion(Fields& fields, const Api& api, AnswerPlan& plan) {
-  const Json* prompt = fields.find("prompt");
-  if (!prompt) refuse("prompt", "prompt is missing: send a text or a list of ids");
-  const bool several = prompt->is_array() && !prompt->empty() &&
-                       ((*prompt)[0].is_string() || (*prompt)[0].is_array());
-  if (several && prompt->size() > static_cast<size_t>(kMostAnswers))
-    refuse("prompt", "prompt has {} prompts; at most {} are taken", prompt->size(), kMostAnswers);
-  if (several)
-    for (const Json& one : *prompt) plan.prompts.push_back(plan_of(one, api));
-  else
-    plan.prompts.push_back(plan_of(*prompt, api));
+  plan.prompts = read_prompts(fields, "prompt", api);
   const bool echo = fields.boolean("echo").value_or(false);
   if (echo && plan.options.logprobs >= 0)
     refuse("echo", "echo with logprobs is not supported: the prompt's are not kept");

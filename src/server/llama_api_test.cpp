@@ -70,11 +70,5 @@ TEST_F(LlamaApi, PropsAndSlotsTellOfTheServer) {
   EXPECT_EQ(demo_.start("POST", "/slots/0", "")->status(), 501);
 }
 
-TEST_F(LlamaApi, EmbeddingsAreRefusedByName) {
-  const auto exchange = demo_.post("/v1/embeddings", {{"input", "a"}});
-  EXPECT_EQ(exchange->status(), 501);
-  EXPECT_EQ(exchange->json()["error"]["code"], "not_implemented");
-}
-
 }  // namespace
 }  // namespace braid

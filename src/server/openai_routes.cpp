@@ -4,6 +4,7 @@
 #include "server/api_error.h"
 #include "server/chat_request.h"
 #include "server/completion_request.h"
+#include "server/embeddings.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -52,15 +53,6 @@ void chat_completions(Api& api, const std::shared_ptr<Exchange>& exchange) {
 void completions(Api& api, const std::shared_ptr<Exchange>& exchange) {
   answer_request(api, exchange, AnswerForm::kCompletion,
                  [&](Fields& fields, AnswerPlan& plan) { read_completion(fields, api, plan); });
-}
-
-// Hidden vectors stay in the engine, which gives logits alone.
-void embeddings(Api&, const std::shared_ptr<Exchange>& exchange) {
-  reply_error(*exchange, {.status = 501,
-                          .message = "embeddings are not there yet: this server answers with text",
-                          .type = "not_implemented_error",
-                          .param = {},
-                          .code = "not_implemented"});
 }
 
 }  // namespace

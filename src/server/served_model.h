@@ -32,6 +32,7 @@ struct ServedModel {
   int slots = 1;            // requests that run at a time
   int64_t max_tokens = -1;  // of an answer whose request says nothing; below 0: what fits
   int64_t created = 0;      // seconds since 1970: when it was loaded
+  bool embeds = false;      // the engine keeps hidden vectors
 };
 
 }  // namespace braid

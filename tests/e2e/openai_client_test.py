@@ -66,7 +66,7 @@ class Server:
 class WithServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = Server("--embeddings")
         cls.client = cls.server.client()
         cls.model = cls.client.models.list().data[0].id
 
@@ -218,9 +218,17 @@ class Chat(WithServer):
         self.refused(bad, "messages[0].content[0]", self.chat, messages=[{"role": "user", "content": [image]}])
         long = self.refused(bad, "messages", self.chat, messages=[{"role": "user", "content": "and " * 5000}])
         self.assertEqual(long.code, "context_length_exceeded")
-        with self.assertRaises(openai.InternalServerError) as caught:
-            self.client.embeddings.create(model=self.model, input="a", encoding_format="float")
-        self.assertEqual(caught.exception.status_code, 501)
+    def test_embeddings(self):
+        answer = self.client.embeddings.create(model=self.model, input=["Who keeps the lamp?", "one two three"])
+        self.assertEqual([e.index for e in answer.data], [0, 1])
+        vector = answer.data[0].embedding
+        self.assertEqual(len(vector), 256)
+        self.assertAlmostEqual(sum(x * x for x in vector), 1, places=4)
+        plain = self.client.embeddings.create(model=self.model, input="Who keeps the lamp?", encoding_format="float")
+        for ours, theirs in zip(plain.data[0].embedding, vector):
+            self.assertAlmostEqual(ours, theirs, places=6)
+        self.refused(openai.BadRequestError, "dimensions", self.client.embeddings.create, model=self.model, input="a",
+                     dimensions=5)
 
 
 class Conversation(WithServer):
@@ -313,6 +321,9 @@ class Keys(unittest.TestCase):
             server.client(api_key="three").models.list()
         client = server.client(api_key="two")
         model = client.models.list().data[0].id
+        with self.assertRaises(openai.InternalServerError) as caught:
+            client.embeddings.create(model=model, input="a", encoding_format="float")
+        self.assertEqual(caught.exception.status_code, 501)
         ends = []
 
         def ask():
