@@ -247,6 +247,7 @@ TEST_F(ChatApi, ABiasBansATokenOrForcesIt) {
   refused({{"logit_bias", {{"12x", 1}}}}, "logit_bias");
   refused({{"logit_bias", {{"12", "much"}}}}, "logit_bias");
   refused({{"logit_bias", 5}}, "logit_bias");
+  refused({{"logit_bias", std::vector<Json>(4097, Json::array({12, 1}))}}, "logit_bias");
   refused({{"logit_bias", Json::array({Json::array({12})})}}, "logit_bias");
 }
 

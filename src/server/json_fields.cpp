@@ -17,6 +17,8 @@ using Json = Fields::Json;
 constexpr size_t kMostDepth = 64;
 // Keys are looked up one by one, so an object of n of them takes n * n.
 constexpr size_t kMostKeys = 1024;
+// Each takes 16 bytes and more, whatever it took in the text.
+constexpr size_t kMostValues = 2'000'000;
 
 class Watch {
  public:
@@ -34,11 +36,14 @@ class Watch {
         refuse(printable(key), "the field \"{}\" is there twice", printable(key));
       if (open_.back().size() > kMostKeys)
         refuse("", "an object of the JSON has more than {} fields", kMostKeys);
+    } else if (event == Event::value && ++values_ > kMostValues) {
+      refuse("", "the JSON holds more than {} values", kMostValues);
     }
   }
 
  private:
   std::vector<std::unordered_set<std::string>> open_;
+  size_t values_ = 0;
 };
 
 }  // namespace

@@ -18,8 +18,8 @@
 
 namespace braid {
 
-// The body of a request: bounded in depth and in keys an object, no key twice. The order of keys
-// stays, for templates show it to the model.
+// The body of a request: bounded in depth, keys an object and values, no key twice. The order of
+// keys stays, for templates show it to the model.
 nlohmann::ordered_json parse_body(std::string_view body);
 
 class Fields {

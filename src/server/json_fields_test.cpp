@@ -43,6 +43,9 @@ TEST(ParseBody, RefusesWhatIsNoneOrTooMuch) {
   std::string keys = "{";
   for (int i = 0; i < 1025; ++i) keys += fmt::format("{}\"{}\": 0", i ? "," : "", i);
   EXPECT_EQ(message(keys + "}"), "an object of the JSON has more than 1024 fields");
+  std::string values = "[0";
+  for (int i = 0; i < 2'000'000; ++i) values += ",0";
+  EXPECT_EQ(message(values + "]"), "the JSON holds more than 2000000 values");
 }
 
 TEST(FieldsTest, ReadsValuesAndTakesNullForMissing) {

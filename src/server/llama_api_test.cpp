@@ -32,6 +32,7 @@ TEST_F(LlamaApi, TextsBecomeTokensAndBack) {
   EXPECT_EQ(demo_.ask("/detokenize", {{"tokens", Json::array()}})["content"], "");
   demo_.refusal("/tokenize", {{"content", 5}}, "content");
   demo_.refusal("/tokenize", Json::object(), "content");
+  demo_.refusal("/tokenize", {{"content", std::string(2'000'001, 'a')}}, "content");
   demo_.refusal("/tokenize", {{"content", "a"}, {"add_bos", true}}, "add_bos");
   demo_.refusal("/detokenize", Json::object(), "tokens");
   demo_.refusal("/detokenize", {{"tokens", "abc"}}, "tokens");

@@ -15,6 +15,9 @@ namespace {
 using Json = Fields::Json;
 using Shared = std::shared_ptr<Exchange>;
 
+// The answer takes up to a hundred times the memory.
+constexpr size_t kMostTokenized = 2'000'000;
+
 void reply_json(Exchange& exchange, const Json& json) {
   exchange.reply(200, "application/json",
                  json.dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -35,6 +38,9 @@ void tokenize(Api& api, const Shared& exchange) {
     Fields fields(body);
     const auto content = fields.text("content");
     if (!content) refuse("content", "content is missing: send a text");
+    if (content->size() > kMostTokenized)
+      refuse("content", "content has {} bytes; at most {} are taken", content->size(),
+             kMostTokenized);
     EncodeOptions options;
     options.add_special = fields.boolean("add_special").value_or(false);
     options.parse_special = fields.boolean("parse_special").value_or(true);

@@ -120,6 +120,9 @@ void read_bias(Fields& fields, int32_t n_tokens, SamplerOptions& into) {
     return;
   }
   if (!value->is_array()) fields.wrong("logit_bias", *value, "an object of ids with numbers");
+  if (value->size() > static_cast<size_t>(n_tokens))
+    refuse("logit_bias", "logit_bias has {} entries for a vocabulary of {}", value->size(),
+           n_tokens);
   for (const Json& pair : *value) {
     const auto id = pair.is_array() && pair.size() == 2 ? as_integer(pair[0]) : std::nullopt;
     if (!id) fields.wrong("logit_bias", pair, "an object, or a list of pairs of id and number");
