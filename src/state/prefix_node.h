@@ -37,9 +37,14 @@ struct PrefixTree::Node {
   }
 };
 
+template <class F>
+void PrefixTree::each(F&& f) const {
+  for (const auto& [realm, root] : roots_) root->each(f);
+}
+
 // How far the tokens lead: whole nodes, and a part of one more.
 struct PrefixTree::Way {
-  Node* node = nullptr;  // the last one that is whole
+  Node* node = nullptr;  // the last one that is whole; null in a realm without a root
   Node* next = nullptr;  // the child of which a part is
   int64_t known = 0;
   int32_t other = -1;
@@ -69,6 +74,7 @@ class PrefixTree::Forgotten {
     order_.pop_front();
   }
   bool holds(uint64_t name) const { return names_.contains(name); }
+  bool empty() const { return names_.empty(); }
 
  private:
   static constexpr size_t kMost = 4096;

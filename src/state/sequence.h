@@ -42,18 +42,20 @@ class Sequence {
   int64_t floor() const;  // shortest length that rewind and truncate reach
 
   // Makes positions [length, length + n) writable: takes pages, and copies the last, partly filled
-  // one when a fork shares it. Needed before every step. Throws Error, changing nothing, when pages
-  // run out.
+  // one when a fork shares it. Needed before every step. Throws, moving nothing, when pages (Error)
+  // or the machine's memory run out.
   void reserve(int64_t n);
   // Makes positions [from, length) writable too: copies the pages of them that a fork shares. For
   // the MTP layer alone, whose keys and values at a position depend on the token after it. Throws
   // Error when pages run out.
   void unshare(int64_t from);
-  // A step has written the rows of these tokens at the end.
+  // A step has written the rows of these tokens at the end. Takes no memory, so of the sequences of
+  // a step all move on or none does.
   void advance(std::span<const int32_t> tokens);
   // A step of n rows broke off: it may have written any of them, so they count for floor(). Returns
   // whether the sequence still stands; if not, only reset() and truncate(0) are left.
   bool abandon(int64_t n);
+  bool survives(int64_t n) const;  // what abandon() would return
   // Of the rows of the last advance() the first `accepted` stay.
   void commit(int64_t accepted);
 
