@@ -23,6 +23,8 @@ SchedulerOptions fitting(SchedulerOptions options, const Engine& engine) {
 constexpr int64_t kWorthWaiting = 64;
 // Snapshots that one plans for those that wait for it: each is a copy of the state.
 constexpr int kMarksForOthers = 8;
+// While all wait for the disk, deadlines are looked at so often.
+constexpr std::chrono::milliseconds kGlance{20};
 
 int64_t common(std::span<const int32_t> a, std::span<const int32_t> b) {
   const auto n = static_cast<ptrdiff_t>(std::min(a.size(), b.size()));
@@ -61,6 +63,8 @@ Scheduler::Scheduler(Engine& engine, const SamplerVocabulary& vocabulary,
       tree_(engine.pool(), options_.prefix),
       shared_(options.shared_seconds, engine.options().ubatch),
       alone_(options.alone_seconds, engine.options().ubatch),
+      disk_(open_disk()),
+      saver_(disk_ ? std::make_unique<PrefixSaver>(tree_, *disk_) : nullptr),
       thread_([this] { loop(); }) {}
 
 Scheduler::~Scheduler() { shut_down(0); }
@@ -143,8 +147,11 @@ void Scheduler::loop() {
       fail_all(caught());
     }
     forget_ended();
+    save_some();
     publish();
   }
+  finish_saving();
+  publish();
 }
 
 // Braid contradicts itself outside of any request: none of them can be trusted to be whole.
@@ -162,9 +169,15 @@ bool Scheduler::take_in() {
   bool handing_back = false;
   {
     std::unique_lock lock(mutex_);
-    const bool idle = running_.empty() && waiting_.empty();
-    came_.wait(lock,
-               [&] { return !idle || !incoming_.empty() || !cancelled_.empty() || closing_; });
+    const auto something = [&] {
+      return !incoming_.empty() || !cancelled_.empty() || woken_ || (closing_ && waiting_.empty());
+    };
+    const bool idle = running_.empty() && (waiting_.empty() || reading_ != 0) && !more_to_save_;
+    if (idle && waiting_.empty())
+      came_.wait(lock, something);
+    else if (idle)
+      came_.wait_for(lock, kGlance, something);
+    woken_ = false;
     counts_.submitted += static_cast<int64_t>(incoming_.size());
     for (auto& job : incoming_) waiting_.push_back(std::move(job));
     incoming_.clear();
@@ -172,6 +185,7 @@ bool Scheduler::take_in() {
     if (closing_ && running_.empty() && waiting_.empty()) return false;
     handing_back = closing_ && Clock::now() >= closing_at_;
   }
+  take_read();
   for (const auto* jobs : {&running_, &waiting_})
     for (const auto& job : *jobs)
       if (cancelled.contains(job->id))
@@ -205,7 +219,7 @@ void Scheduler::admit() {
   });
   for (auto& job : waiting_) {
     if (static_cast<int>(running_.size()) == engine_.options().sequences) break;
-    if (still_waits(*job)) continue;
+    if (still_waits(*job) || awaits_disk(*job)) continue;
     try {
       const Admission admission = try_admit(*job);
       if (admission == Admission::kNoRoom) break;
@@ -216,13 +230,21 @@ void Scheduler::admit() {
   }
   std::erase(waiting_, nullptr);
   forget_ended();
-  CHECK(!running_.empty() || waiting_.empty());
+  CHECK(!running_.empty() || waiting_.empty() || reading_ != 0);
 }
 
 Scheduler::Admission Scheduler::try_admit(Job& job) {
   ++counts_.lookups;
   PrefixMatch match = tree_.find(job.tokens, job.request.realm);
-  if (follows_another(job, match)) return Admission::kWaits;
+  if (follows_another(job, match) || read_from_disk(job, match.usable)) return Admission::kWaits;
+  if (job.state && job.state_usable <= match.usable) {
+    job.state.reset();
+    reading_ = 0;
+  }
+  if (job.state) {  // shares nothing of what is here
+    match.shared.clear();
+    match.kept.clear();
+  }
   const int64_t free =
       engine_.pool().free_pages() + tree_.reclaimable_pages(match.kept) - promised_pages();
   const bool fits = job.pages - static_cast<int64_t>(match.shared.size()) <= free;
@@ -283,10 +305,12 @@ int64_t Scheduler::plan_mark_for_others(Job& job, int64_t same) {
 
 void Scheduler::start(Job& job, bool from_tree) {
   PrefixMatch match;
-  if (from_tree)
-    job.sequence.emplace(tree_.start(job.tokens, match, job.request.realm));
-  else
-    job.sequence.emplace(engine_.pool());
+  if (!restore_from_disk(job, match)) {
+    if (from_tree)
+      job.sequence.emplace(tree_.start(job.tokens, match, job.request.realm));
+    else
+      job.sequence.emplace(engine_.pool());
+  }
   job.marks = plan_marks(job.length(), job.prompt(), job.request.messages, match);
   std::reverse(job.marks.begin(), job.marks.end());
   if (std::exchange(job.started, true)) return;
@@ -308,6 +332,7 @@ void Scheduler::end(Job& job, EndReason reason, std::string error) {
     }
   }
   job.sequence.reset();
+  if (reading_ == job.id) reading_ = 0;
   Outcome& outcome = job.outcome;
   outcome.reason = reason;
   outcome.error = std::move(error);
@@ -335,6 +360,7 @@ void Scheduler::publish() {
   counts_.running = static_cast<int64_t>(running_.size());
   counts_.waiting = static_cast<int64_t>(waiting_.size());
   counts_.prefix = tree_.usage();
+  if (disk_) counts_.disk = disk_->stats();
   const std::lock_guard lock(mutex_);
   queued_ = counts_.waiting + static_cast<int64_t>(incoming_.size());
   published_ = counts_;

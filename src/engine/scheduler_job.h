@@ -44,6 +44,9 @@ struct Scheduler::Job {
   // Another request, by which it waits until that has come so far; 0: none.
   RequestId waits_for = 0;
   int64_t waits_until = 0;
+  bool wants_disk = false, asked_disk = false;
+  std::unique_ptr<DiskState> state;  // read from the disk, to start from
+  int64_t state_usable = 0;
   int marks_for_others = 0;  // planned for those that wait for this one
 };
 

@@ -62,7 +62,7 @@ void PrefixTree::tidy(const Node* from, const Node* keep) {
 }
 
 void PrefixTree::drop_snapshot(Node& node, const Node* keep) {
-  CHECK(node.snapshot.has_value());
+  CHECK(node.snapshot);
   snapshot_bytes_ -= node.snapshot_bytes();
   node.snapshot.reset();
   ++evicted_;

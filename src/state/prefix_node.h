@@ -4,7 +4,6 @@
 #include "state/prefix_tree.h"
 
 #include <deque>
-#include <optional>
 #include <unordered_set>
 
 namespace braid {
@@ -17,7 +16,8 @@ struct PrefixTree::Node {
   Node* parent = nullptr;
   std::vector<std::unique_ptr<Node>> children;
 
-  std::optional<RecurrentSnapshot> snapshot;
+  std::shared_ptr<const RecurrentSnapshot> snapshot;  // shared with who writes it to a disk
+  bool saved = false;                                 // it need not be written
   Mark mark = Mark::kGrid;
   bool used = false;
   double uses = 0;        // as of last_use, fading; inherited() to begin with

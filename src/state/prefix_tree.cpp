@@ -303,15 +303,15 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
                       [&](int32_t page) { return held_[static_cast<size_t>(page)] == 0; }) +
         copies;
   }
-  RecurrentSnapshot snapshot;
+  auto snapshot = std::make_shared<RecurrentSnapshot>();
   // What cannot fit costs nobody else its place.
   if (want.pages > most_pages() || !evict_for_snapshots(want) || !evict_for_pages(want, copies) ||
-      !taken(sequence, length, snapshot)) {
+      !taken(sequence, length, *snapshot)) {
     tidy(want.keep, nullptr);
     ++refused_;
     return false;
   }
-  CHECK(snapshot.bytes() == bytes);
+  CHECK(snapshot->bytes() == bytes);
   way = walk(tokens, realm);  // nodes may have been merged
   if (way.next) way.node = &split(*way.next, way.known);
   if (way.known < length) {
@@ -328,6 +328,7 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
   }
   Node& node = *way.node;
   node.snapshot = std::move(snapshot);
+  node.saved = false;
   node.mark = mark;
   node.uses = want.uses;
   node.used = false;
@@ -362,7 +363,7 @@ PrefixTreeUsage PrefixTree::usage() const {
   PrefixTreeUsage u;
   each([&](const Node& node) {
     u.nodes += node.parent != nullptr;
-    u.snapshots += node.snapshot.has_value();
+    u.snapshots += node.snapshot != nullptr;
   });
   u.pages = pages_;
   u.kv_bytes = static_cast<size_t>(pages_) * page_bytes_;
@@ -371,6 +372,54 @@ PrefixTreeUsage PrefixTree::usage() const {
   u.refused = refused_;
   u.evicted = evicted_;
   return u;
+}
+
+// ---- For a disk
+
+std::optional<PrefixTree::Unsaved> PrefixTree::most_worth_saving(
+    double worth, const std::function<bool(int)>& of_realm) const {
+  const Node* best = nullptr;
+  int realm = 0;
+  for (const auto& [number, root] : roots_) {
+    if (!of_realm(number)) continue;
+    root->each([&](const Node& node) {
+      if (!node.snapshot || node.saved) return;
+      const Node* above = node.snapshot_above();
+      while (above && !above->saved) above = above->snapshot_above();
+      const double value = likelihood(node, node.children.size()) * cost(above, node.end());
+      if (value < worth) return;
+      worth = value;
+      best = &node;
+      realm = number;
+    });
+  }
+  if (!best) return std::nullopt;
+  return Unsaved{tokens_up_to(*best), realm, best->mark, best->snapshot};
+}
+
+void PrefixTree::note_saved(std::span<const int32_t> tokens, int realm) {
+  const Way way = walk(tokens, realm);
+  if (way.node && way.node->snapshot && way.node->end() == static_cast<int64_t>(tokens.size()))
+    way.node->saved = true;
+}
+
+bool PrefixTree::copy_rows(std::span<const int32_t> tokens, int realm, KvPart& part) const {
+  const int64_t end = part.first + part.rows;
+  const Way way = walk(tokens.first(static_cast<size_t>(end)), realm);
+  if (way.known < end) return false;
+  if (part.rows == 0) return true;
+  const Node* node = way.next ? way.next : way.node;
+  const std::vector<int32_t> pages = pages_along(*node, end);
+  part = take_kv(pool_, std::span(pages).subspan(static_cast<size_t>(part.first / kPageTokens)),
+                 part.first, part.rows);
+  return true;
+}
+
+std::vector<int32_t> PrefixTree::tokens_up_to(const Node& node) {
+  std::vector<int32_t> tokens(static_cast<size_t>(node.end()));
+  for (const Node* n = &node; n; n = n->parent)
+    std::copy(n->tokens.begin(), n->tokens.end(), tokens.begin() + n->begin);
+  return tokens;
 }
 
 std::vector<PrefixTree::Kept> PrefixTree::kept() const {
@@ -382,8 +431,7 @@ std::vector<PrefixTree::Kept> PrefixTree::kept() const {
       k.floor = node.snapshot->floor;
       k.mark = node.mark;
       k.realm = realm;
-      for (const Node* n = &node; n; n = n->parent)
-        k.tokens.insert(k.tokens.begin(), n->tokens.begin(), n->tokens.end());
+      k.tokens = tokens_up_to(node);
     });
   return all;
 }

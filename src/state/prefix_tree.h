@@ -31,8 +31,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -72,6 +74,7 @@ struct PrefixMatch {
   Missed missed = Missed::kNew;
   std::vector<int32_t> shared;  // full pages that a sequence would share
   std::vector<int32_t> kept;    // pages that stay while it starts: not to be reckoned as free
+  bool from_disk = false;       // the tokens that are used were read from there
 };
 
 struct PrefixTreeUsage {
@@ -119,6 +122,23 @@ class PrefixTree {
   };
   std::vector<Kept> kept() const;
 
+  // For a disk: the snapshot that is most worth a copy there, if that is worth so many tokens: how
+  // likely it is used times what that spares beside those that are saved already.
+  struct Unsaved {
+    std::vector<int32_t> tokens;
+    int realm = 0;
+    Mark mark = Mark::kGrid;
+    std::shared_ptr<const RecurrentSnapshot> recurrent;
+  };
+  std::optional<Unsaved> most_worth_saving(double worth,
+                                           const std::function<bool(int)>& of_realm) const;
+  // It is on the disk, or cannot be.
+  void note_saved(std::span<const int32_t> tokens, int realm);
+  // Fills the part's rows of these tokens; false when they are not here any more.
+  bool copy_rows(std::span<const int32_t> tokens, int realm, KvPart& part) const;
+  // Another number when anything may have become worth saving.
+  uint64_t version() const { return clock_ + static_cast<uint64_t>(stored_); }
+
  private:
   struct Node;
   struct Way;
@@ -129,6 +149,7 @@ class PrefixTree {
   void each(F&& f) const;
   Way walk(std::span<const int32_t> tokens, int realm) const;
   const Node* usable_node(const Way& way, int64_t limit, int64_t& usable) const;
+  static std::vector<int32_t> tokens_up_to(const Node& node);
   std::vector<int32_t> pages_along(const Node& node, int64_t length) const;
 
   Node& split(Node& node, int64_t at);

@@ -14,6 +14,7 @@
 
 namespace braid {
 
+struct KvPart;
 struct RecurrentSnapshot;
 struct Snapshot;
 
@@ -73,6 +74,8 @@ class Sequence {
  private:
   Sequence(StatePool& pool, int32_t slot) : pool_(&pool), slot_(slot) {}
   friend Sequence restore(StatePool& pool, const Snapshot& snapshot);
+  friend Sequence restore(StatePool& pool, std::span<const int32_t> tokens,
+                          const RecurrentSnapshot& recurrent, std::span<const KvPart> parts);
   friend Sequence resume(StatePool& pool, std::span<const int32_t> tokens,
                          std::span<const int32_t> pages, const RecurrentSnapshot& recurrent,
                          int64_t taken_at);

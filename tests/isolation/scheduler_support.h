@@ -10,10 +10,18 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <random>
+#include <thread>
 
 namespace braid::isolation {
 
 inline constexpr Setup kPlain{"qwen3next", DType::F16, 1};
+
+inline std::vector<Setup> few_setups() {
+  if (kSmall) return {{"qwen3next", DType::F16, 2}};
+  return {
+      {"qwen3next", DType::F16, 2}, {"quantised", DType::BF16, 1}, {"qwen35moe", DType::F32, 3}};
+}
 
 inline EngineOptions engine_options(int sequences = 4, int64_t pages = 40) {
   EngineOptions o;
@@ -108,5 +116,48 @@ struct House {
   SamplerVocabulary vocabulary;
   std::unique_ptr<Scheduler> scheduler;
 };
+
+// Requests in threads of their own: some start as others do, some go on from an answer, some are
+// the same as another.
+inline void play_traffic(House& house, int requests, uint32_t seed) {
+  constexpr int kThreads = 3;
+  std::vector<std::vector<std::unique_ptr<Answer>>> answers(kThreads);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&, t] {
+      std::mt19937 random(seed * 10 + static_cast<uint32_t>(t));
+      const auto below = [&](size_t n) { return static_cast<int64_t>(random() % n); };
+      auto& mine = answers[static_cast<size_t>(t)];
+      for (int i = 0; i < requests / kThreads; ++i) {
+        Tokens prompt = timeline(static_cast<int>(below(3)), 20 + below(150));
+        if (below(3) == 0 && !mine.empty()) {
+          const Answer& before = *mine[static_cast<size_t>(below(mine.size()))];
+          prompt = before.request.prompt;
+          if (below(2) && mine.back()->request.prompt.size() < 250)
+            prompt = joined(mine.back()->request.prompt, mine.back()->wait().tokens);
+        }
+        prompt = joined(prompt, timeline(100 + static_cast<int>(below(50)), below(40)));
+        const auto n = static_cast<int64_t>(prompt.size());
+        Request r = request_of(prompt, 1 + below(30), below(1000));
+        r.messages = {n / 3, n / 2, n - 4};
+        r.priority = static_cast<int>(below(3));
+        mine.push_back(house.ask(std::move(r), below(5) == 0 ? 4 : -1));
+        if (below(6) == 0) house.scheduler->cancel(mine.back()->id);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (auto& mine : answers)
+    for (auto& answer : mine) answer->wait();  // nobody is told any more, whatever fails below
+  int cancelled = 0, all = 0;
+  for (auto& mine : answers)
+    for (auto& answer : mine) {
+      ASSERT_TRUE(house.as_alone(*answer)) << answer->wait().error;
+      EXPECT_NE(answer->wait().reason, EndReason::kFailed) << answer->wait().error;
+      EXPECT_NE(answer->wait().reason, EndReason::kHandedBack);
+      cancelled += answer->wait().reason == EndReason::kCancelled;
+      ++all;
+    }
+  EXPECT_LT(cancelled, all / 2);
+}
 
 }  // namespace braid::isolation
