@@ -190,8 +190,10 @@ TEST_P(Isa, LargestProducts) {
         for (int y = 0; y < kInputs; ++y)
           k.quantise(x.data(), kRecordCols, tile.data(), kInputs, y);
         std::vector<float> got(kInputs * kStripRows), want(kInputs * kStripRows);
-        k.strip[type][kInputs](strip.data(), kSubs, tile.data(), got.data(), kStripRows);
-        plain.strip[type][kInputs](strip.data(), kSubs, tile.data(), want.data(), kStripRows);
+        const Course course{strip.data() + strip.size(), -kWeightsAhead};
+        k.strip[type][kInputs](strip.data(), kSubs, tile.data(), got.data(), kStripRows, course);
+        plain.strip[type][kInputs](strip.data(), kSubs, tile.data(), want.data(), kStripRows,
+                                   course);
         for (size_t i = 0; i < got.size(); ++i)
           ASSERT_NEAR(got[i], want[i], 1e-5f * std::fabs(want[i]) + 1e-30f)
               << GetParam() << ", type " << type << ", code " << code << ", inputs " << input

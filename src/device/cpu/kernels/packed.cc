@@ -82,7 +82,8 @@ template <PackedType T>
 constexpr int kChain = 64;
 
 template <PackedType T, int N>
-void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* out, int64_t stride) {
+void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* out, int64_t stride,
+                 const Course& course) {
   constexpr int kSize = T == PackedType::kF32 ? 4 : 2, kParts = kStripRows / kLanes;
   // As many rows at once as registers hold two sums of.
   constexpr int kFit = kRegisters * 3 / 4 / (2 * kParts), kRows = N < kFit   ? N
@@ -101,7 +102,7 @@ void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* ou
         for (V& a : row) a = set1(0.0f);
       const int n = cols - at < kChain ? static_cast<int>(cols - at) : kChain;
       for (int k = 0; k < n; ++k, w += kSize * kStripRows, x += N) {
-        __builtin_prefetch(w + kWeightsAhead);
+        __builtin_prefetch(course.place(w + kWeightsAhead));
         for (int p = 0; p < kParts; ++p) {
           const V v = weights<T>(w, p * kLanes);
           for (int y = 0; y < kRows; ++y)

@@ -167,9 +167,21 @@ struct TileView {
           reinterpret_cast<const int32_t*>(p + 12 * n), reinterpret_cast<const float*>(p + 20 * n)};
 }
 
+// What a thread reads lies in order up to `end`, and goes on `jump` bytes further there. Asking
+// beyond the end instead would read a few KiB that nobody needs, and wait for the first that are
+// needed.
+struct Course {
+  const uint8_t* end;
+  int64_t jump;
+
+  [[gnu::always_inline]] const uint8_t* place(const uint8_t* at) const {
+    return at < end ? at : at + jump;
+  }
+};
+
 // out[y * stride + r] = row r of the strip times row y of the tile. `groups` is the number of
 // sub-blocks for a quantised strip and of columns for others.
 using StripProduct = void (*)(const uint8_t* strip, int64_t groups, const void* tile, float* out,
-                              int64_t stride);
+                              int64_t stride, const Course& course);
 
 }  // namespace braid

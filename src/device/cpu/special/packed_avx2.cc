@@ -371,12 +371,13 @@ template <PackedType T>
 }
 
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+             const Course& /*course*/) {
   multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
 }
 template <PackedType T, int N>
-void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out,
-                 int64_t stride) {
+void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+                 const Course& /*course*/) {
   int n = N;
   asm("" : "+r"(n));  // else g++ 12 makes a copy for each
   product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), n, out, stride);

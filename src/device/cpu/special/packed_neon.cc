@@ -156,12 +156,13 @@ template <PackedType T>
 }
 
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+             const Course& /*course*/) {
   multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
 }
 template <PackedType T, int N>
-void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out,
-                 int64_t stride) {
+void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+                 const Course& /*course*/) {
   product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
 }
 
