@@ -4,9 +4,9 @@
 // avx2: vpmaddubsw adds pairs in 16 bits and saturates. Inputs are rounded so that the sum of two
 // comes to 128 at most and the sizes of four to 255, and as many of its results as 16 bits hold are
 // added before vpmaddwd makes one 32-bit sum of each row, times the scale where that is an integer.
-// Values that fill a byte are raised by 128; the sums of two results start from what that adds, which
-// the tile has ready: they may run over on the way, and end within 16 bits. avxvnni: vpdpbusd adds four products to 32 bits,
-// exactly; codes have an offset, which the sums start from.
+// Values that fill a byte are raised by 128; the sums of two results start from what that adds,
+// which the tile has ready: they may run over on the way, and end within 16 bits. avxvnni: vpdpbusd
+// adds four products to 32 bits, exactly; codes have an offset, which the sums start from.
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/special/avx2_inputs.h"
 #include "device/cpu/special/avx2_scales.h"
@@ -361,7 +361,7 @@ template <PackedType T>
 template <PackedType T, int N>
 [[gnu::always_inline]] inline void multiply_tile(const uint8_t* strip, int64_t groups,
                                                  const uint8_t* x, int n, float* out,
-                                                 int64_t stride) {
+                                                 int64_t stride, const Course& course) {
   constexpr PackedInfo info = kInfo<T>;
   constexpr int most = rows_at_once<T>();
   const Passes passes(n, most);
@@ -374,7 +374,8 @@ template <PackedType T, int N>
   RecordScales<T> scales;
   for (; groups > 0; strip += info.record_bytes()) {
     scales.read(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kAheadBytes / info.record_bytes() * info.record_bytes();
+    const uint8_t* ahead =
+        course.place(strip + kAheadBytes / info.record_bytes() * info.record_bytes());
     for (int s = 0; s < 8 && groups > 0; groups -= kSharing) {
       const int subs = static_cast<int>(groups < kSharing ? groups : kSharing);
       [[maybe_unused]] const int begin = s;
@@ -421,21 +422,21 @@ template <PackedType T, int N>
 // Tiles of several passes share their code: for each size it would be large, and slow to compile.
 template <PackedType T>
 [[gnu::noinline]] void product_many(const uint8_t* strip, int64_t groups, const uint8_t* tile,
-                                    int n, float* out, int64_t stride) {
-  multiply_tile<T, 0>(strip, groups, tile, n, out, stride);
+                                    int n, float* out, int64_t stride, const Course& course) {
+  multiply_tile<T, 0>(strip, groups, tile, n, out, stride, course);
 }
 
 template <PackedType T, int N>
 void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
-             const Course& /*course*/) {
-  multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+             const Course& course) {
+  multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride, course);
 }
 template <PackedType T, int N>
 void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
-                 const Course& /*course*/) {
+                 const Course& course) {
   int n = N;
   asm("" : "+r"(n));  // else g++ 12 makes a copy for each
-  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), n, out, stride);
+  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), n, out, stride, course);
 }
 
 template <PackedType T, int N>
