@@ -72,6 +72,7 @@ DiskCache::DiskCache(const StatePool& pool, DiskCacheOptions options, std::funct
     fail("{}: cannot be made: {}", folder_, reason(errno));
   lock();
   read_folder();
+  make_room_among_others();
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -126,6 +127,50 @@ void DiskCache::read_folder() {
   }
   remove_files(index_.remove_unneeded());
   make_room(0);
+}
+
+// What other models, or this one with other settings, left in the same place counts too: the
+// folders that were used longest ago go, but for those that another process uses.
+void DiskCache::make_room_among_others() {
+  struct Other {
+    fs::path folder;
+    fs::file_time_type used;
+    size_t bytes = 0;
+  };
+  std::vector<Other> others;
+  size_t all = index_.bytes();
+  std::error_code failed;
+  for (fs::directory_iterator it(options_.folder, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const std::string name = it->path().filename();
+    if (name.size() != 16 || name.find_first_not_of("0123456789abcdef") != std::string::npos ||
+        it->path() == fs::path(folder_) || !it->is_directory(failed))
+      continue;
+    Other& other = others.emplace_back(Other{it->path(), fs::file_time_type::min()});
+    for (fs::directory_iterator file(it->path(), failed), last; !failed && file != last;
+         file.increment(failed)) {
+      if (!is_name(file->path().filename())) continue;
+      std::error_code gone;
+      other.bytes += file->file_size(gone);
+      other.used = std::max(other.used, file->last_write_time(gone));
+    }
+    all += other.bytes;
+  }
+  std::sort(others.begin(), others.end(),
+            [](const Other& a, const Other& b) { return a.used < b.used; });
+  for (const Other& other : others) {
+    if (all <= options_.bytes) return;
+    const int fd = ::open((other.folder / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+      for (fs::directory_iterator file(other.folder, failed), last; !failed && file != last;
+           file.increment(failed)) {
+        const std::string name = file->path().filename();
+        if (is_name(name) || name.ends_with(".part")) ::unlink(file->path().c_str());
+      }
+      all -= other.bytes;
+    }
+    if (fd >= 0) ::close(fd);
+  }
 }
 
 bool DiskCache::realm_of(int realm, uint64_t& name) const {

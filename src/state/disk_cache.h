@@ -5,9 +5,9 @@
 // index in memory, hands over what is to be written, and hears through `wake` that something was
 // done. Nothing waits for the disk but a request for what is on it.
 //
-// The budget is in bytes of files. What was used longest ago goes first. A file that is not as it
-// was written is reported, deleted and not missed; a disk that takes no more is reported once, and
-// for a while nothing is written.
+// The budget is in bytes of files, those of other keys in the same folder counted: they go first,
+// and then what was used longest ago. A file that is not as it was written is reported, deleted and
+// not missed; a disk that takes no more is reported once, and for a while nothing is written.
 #pragma once
 
 #include "state/disk_index.h"
@@ -100,6 +100,7 @@ class DiskCache {
   };
 
   void lock();
+  void make_room_among_others();
   void read_folder();
   bool realm_of(int realm, uint64_t& name) const;
   void hand_over(std::function<void()> work, size_t bytes, bool first);

@@ -198,6 +198,31 @@ TEST(DiskCache, TheBudgetHoldsAndTheOldestGo) {
   EXPECT_EQ(p.restored(prompts[2]), 149);
 }
 
+// What other models left in the same place counts, unless a process uses it.
+TEST(DiskCache, TheBudgetIsForAllModels) {
+  const Folder folder;
+  for (const char* key : {"a", "b"}) {
+    Process p(options_of(folder, key));
+    p.converse(fresh(150));
+    p.save();
+  }
+  const size_t both = folder.bytes();
+  DiskCacheOptions o = options_of(folder, "c");
+  o.bytes = both;
+  { const Process p(o); }
+  EXPECT_EQ(folder.bytes(), both);
+  o.bytes = both - 1;
+  {
+    const Process user(options_of(folder, "a"));
+    const Process p(o);
+    EXPECT_EQ(user.cache->stats().states, 1);
+    EXPECT_EQ(folder.bytes(), both / 2);
+  }
+  o.bytes = 1;
+  const Process p(o);
+  EXPECT_EQ(folder.bytes(), 0u);
+}
+
 TEST(DiskCache, DamagedFilesAreReportedDeletedAndNotMissed) {
   const Tokens a = fresh(200), b = joined(std::span(a).first(150), fresh(100));
   std::mt19937 random(1);
