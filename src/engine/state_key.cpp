@@ -1,7 +1,5 @@
 #include "engine/state_key.h"
 
-#include "quant/dtype.h"
-
 #include <fmt/format.h>
 
 namespace braid {
