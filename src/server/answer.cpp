@@ -50,11 +50,9 @@ std::optional<ErrorBody> error_of(const Outcome& outcome, bool begun) {
 }  // namespace
 
 void Answer::start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan) {
-  AnswerHead head{new_id(plan.form),
-                  std::chrono::duration_cast<std::chrono::seconds>(
-                      std::chrono::system_clock::now().time_since_epoch())
-                      .count(),
-                  exchange->request().key == -1};
+  AnswerHead head{new_id(plan.form), std::chrono::duration_cast<std::chrono::seconds>(
+                                         std::chrono::system_clock::now().time_since_epoch())
+                                         .count()};
   const std::shared_ptr<Answer> answer(
       new Answer(api, std::move(exchange), std::move(plan), std::move(head)));
   answer->submit();
@@ -90,6 +88,7 @@ Request Answer::request_of(size_t index) {
   request.end_tokens.insert(request.end_tokens.end(), plan_.more_ends.begin(),
                             plan_.more_ends.end());
   request.priority = plan_.options.priority;
+  request.realm = realm_of(exchange_->request());
   if (plan_.options.timeout)
     request.deadline =
         started_ + std::chrono::duration_cast<Clock::duration>(*plan_.options.timeout);

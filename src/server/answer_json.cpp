@@ -38,15 +38,14 @@ double speed(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
 
-Json cache_json(const PrefixMatch& cached, const PromptPlan& prompt, const Tokenizer& tokenizer,
-                bool tells_others) {
+Json cache_json(const PrefixMatch& cached, const PromptPlan& prompt, const Tokenizer& tokenizer) {
   Json json = {{"known_tokens", cached.known}, {"missed", name_of(cached.missed)}};
   const auto at = static_cast<size_t>(cached.known);
   if (cached.missed == Missed::kNothing || at >= prompt.ids.size()) return json;
   Json differs = {{"index", cached.known},
                   {"token", prompt.ids[at]},
                   {"text", token_text(tokenizer, prompt.ids[at])}};
-  if (tells_others && cached.other >= 0) {
+  if (cached.other >= 0) {
     differs["cached_token"] = cached.other;
     differs["cached_text"] = token_text(tokenizer, cached.other);
   }
@@ -101,11 +100,10 @@ Json timings_json(const AnswerState& answer, const PromptPlan& prompt) {
           {"predicted_per_second", speed(std::max<int64_t>(answer.tokens - 1, 0), decode)}};
 }
 
-Json braid_json(const AnswerState& answer, const PromptPlan& prompt, const Tokenizer& tokenizer,
-                bool tells_others) {
+Json braid_json(const AnswerState& answer, const PromptPlan& prompt, const Tokenizer& tokenizer) {
   const Outcome& o = answer.outcome;
   return {{"cached_tokens", o.cached.usable},
-          {"cache", cache_json(o.cached, prompt, tokenizer, tells_others)},
+          {"cache", cache_json(o.cached, prompt, tokenizer)},
           {"end", name_of(o.reason)},
           {"seed", o.seed},
           {"queue_seconds", o.queue_seconds},

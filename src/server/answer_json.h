@@ -34,10 +34,9 @@ std::string token_text(const Tokenizer& tokenizer, int32_t id);
 // Prompts counted once, answers all.
 nlohmann::ordered_json usage_json(const AnswerPlan& plan, std::span<const AnswerState> answers);
 
-// What was reused and why no more, times, the seed. The token that another request had at the same
-// place is told only when nobody else's requests can be in the cache.
+// What was reused and why no more, times, the seed.
 nlohmann::ordered_json braid_json(const AnswerState& answer, const PromptPlan& prompt,
-                                  const Tokenizer& tokenizer, bool tells_others);
+                                  const Tokenizer& tokenizer);
 
 nlohmann::ordered_json timings_json(const AnswerState& answer, const PromptPlan& prompt);
 

@@ -81,7 +81,7 @@ Json AnswerWriter::whole(std::span<const AnswerState> answers) const {
       const auto index = static_cast<int64_t>(choices.size());
       Json told = choice(index, answer->text, true);
       told["finish_reason"] = finish_reason(answer->outcome.reason);
-      told["braid"] = braid_json(*answer, prompt_of(index), tokenizer, head_.tells_others);
+      told["braid"] = braid_json(*answer, prompt_of(index), tokenizer);
       choices.push_back(std::move(told));
     }
   Json own = choices[0]["braid"];
@@ -115,7 +115,7 @@ Json AnswerWriter::finish_chunk(int64_t index, const AnswerState& answer) const 
   Json last = choice(index, {}, false);
   last["finish_reason"] = finish_reason(answer.outcome.reason);
   Json json = chunk(std::move(last));
-  json["braid"] = braid_json(answer, prompt_of(index), api_.model().tokenizer, head_.tells_others);
+  json["braid"] = braid_json(answer, prompt_of(index), api_.model().tokenizer);
   return json;
 }
 
@@ -152,7 +152,7 @@ Json AnswerWriter::infill(int64_t index, const AnswerPiece& text, const AnswerSt
   json["tokens_cached"] = ended->outcome.cached.usable;
   json["truncated"] = false;
   json["timings"] = timings_json(*ended, prompt);
-  json["braid"] = braid_json(*ended, prompt, api_.model().tokenizer, head_.tells_others);
+  json["braid"] = braid_json(*ended, prompt, api_.model().tokenizer);
   return json;
 }
 

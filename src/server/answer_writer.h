@@ -18,7 +18,6 @@ namespace braid {
 struct AnswerHead {
   std::string id;
   int64_t created = 0;  // seconds since 1970
-  bool tells_others = false;
 };
 
 class AnswerWriter {

@@ -27,6 +27,9 @@ struct ApiOptions {
   double ping_seconds = 5;  // a comment when a stream has said nothing for so long
 };
 
+// Whose cache serves a request: each API key has its own (Request::realm).
+inline int realm_of(const HttpRequest& request) { return request.key + 1; }
+
 class Api {
  public:
   explicit Api(const ServedModel& model, const ApiOptions& options = ApiOptions());

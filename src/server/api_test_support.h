@@ -124,7 +124,6 @@ struct ServedOptions {
   int64_t context = 1024;
   int sequences = 4;
   int queue = 256;
-  int key = -1;
   bool embeds = false;
   bool fills_in = false;  // some tokens of the vocabulary are those of filling in
 };
@@ -132,8 +131,7 @@ struct ServedOptions {
 class ServedDemo {
  public:
   explicit ServedDemo(ServedOptions options = ServedOptions())
-      : options_(options),
-        file_(open_model_file(BRAID_TEST_DATA "/../../assets/braid-demo.gguf")),
+      : file_(open_model_file(BRAID_TEST_DATA "/../../assets/braid-demo.gguf")),
         text_(read_text(*file_, options.fills_in)),
         tokenizer_(text_.vocabulary),
         vocabulary_(sampler_vocabulary(tokenizer_)),
@@ -161,7 +159,7 @@ class ServedDemo {
     request.path = path;
     request.captured = match.captured;
     request.body = body;
-    request.key = options_.key;
+    request.key = key_;
     auto exchange = std::make_shared<FakeExchange>(std::move(request));
     if (match.route) match.route->handler(exchange);
     return exchange;
@@ -193,6 +191,7 @@ class ServedDemo {
     return error.value("message", "");
   }
 
+  void set_key(int key) { key_ = key; }
   ServedModel& model() { return *model_; }
   Scheduler& scheduler() { return *scheduler_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
@@ -224,7 +223,7 @@ class ServedDemo {
     return o;
   }
 
-  ServedOptions options_;
+  int key_ = -1;
   std::unique_ptr<TensorFile> file_;
   ModelText text_;
   Tokenizer tokenizer_;

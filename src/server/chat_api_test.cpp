@@ -319,16 +319,24 @@ TEST_F(ChatApi, AnAnswerTellsWhatWasReusedAndWhyNoMore) {
   EXPECT_EQ(cache["first_new"]["index"], cache["known_tokens"]);
 }
 
-// With keys the cache may hold what others wrote.
-TEST(ChatApiKeys, NobodyIsToldTokensOfOthers) {
-  ServedDemo demo({.key = 0});
+// What one client wrote neither serves nor shows itself to another.
+TEST(ChatApiKeys, EachKeyHasACacheOfItsOwn) {
+  ServedDemo demo;
   Json body = question({{"max_tokens", 4}});
-  demo.ask(kChat, body);
+  const auto ask = [&](int key) {
+    demo.set_key(key);
+    return demo.ask(kChat, body)["braid"];
+  };
+  ask(0);
+  for (const int other : {1, -1}) {
+    const Json cache = ask(other);
+    EXPECT_EQ(cache["cached_tokens"], 0) << cache;
+    EXPECT_EQ(cache["cache"]["known_tokens"], 0) << cache;
+    EXPECT_EQ(cache["cache"]["missed"], "new") << cache;
+  }
+  EXPECT_GT(ask(0)["cached_tokens"], 10);
   body["messages"][0]["content"] = "What is 3 times 5?";
-  const Json cache = demo.ask(kChat, body)["braid"]["cache"];
-  EXPECT_TRUE(cache["first_new"].contains("text")) << cache;
-  EXPECT_FALSE(cache["first_new"].contains("cached_text")) << cache;
-  EXPECT_FALSE(cache["first_new"].contains("cached_token")) << cache;
+  EXPECT_EQ(ask(0)["cache"]["first_new"]["cached_text"], " plus");
 }
 
 TEST_F(ChatApi, ProgressIsToldWhenAsked) {

@@ -89,6 +89,7 @@ Request Embedding::request_of(size_t index) {
   Request request;
   request.prompt = inputs_[index].ids;
   request.max_tokens = 0;
+  request.realm = realm_of(exchange_->request());
   const auto self = shared_from_this();
   request.on_hidden = [self, index](std::span<const float> h) { self->on_hidden(index, h); };
   request.on_end = [self](const Outcome& outcome) { self->on_end(outcome); };

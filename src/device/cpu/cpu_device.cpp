@@ -220,7 +220,8 @@ class CpuDevice final : public Device {
     return spans;
   }
 
-  void run(const Program& program, const Buffer& workspace) override {
+  void run(const Program& program, const Buffer& workspace,
+           const std::atomic<bool>* stop) override {
     CHECK(workspace.size() >= program.workspace());
     CHECK(pending_.empty());
     Team& team = program.threads() == team_.threads() ? team_ : batch_team();
@@ -229,6 +230,8 @@ class CpuDevice final : public Device {
     for (size_t s = 0; s < program.steps().size(); ++s)
       for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
     const auto work = [&](int phase, int thread) {
+      // One thread alone decides; the others hear of it as of any other exception.
+      if (thread == 0 && stop && stop->load(std::memory_order_relaxed)) throw Stopped();
       const auto [step, own] = phases_[static_cast<size_t>(phase)];
       Timer& timer = timers_[static_cast<size_t>(thread)];
       Counters& counters = counters_[static_cast<size_t>(thread) * kOpNames.size() +
@@ -406,7 +409,8 @@ Kernels kernels_of(const std::string& isa) {
     fill("avx512", avx512::fill_packed, avx2::fill_packed_avx2, avx512::fill_rows,
          avx512::fill_delta, avx512::fill_delta_rows, avx512::fill_attention);
   if (isa == "avx512vnni")
-    fill("avx512vnni", avx512vnni::fill_packed_vnni, avx512vnni::fill_attention);
+    fill("avx512vnni", avx512::fill_packed, avx512vnni::fill_packed_vnni,
+         avx512vnni::fill_attention);
 #elif defined(__aarch64__)
   if (isa == "neon" || isa == "dotprod" || isa == "i8mm")
     fill("neon", neon::fill_packed, neon::fill_packed_neon, neon::fill_rows, neon::fill_delta,
