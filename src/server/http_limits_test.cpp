@@ -104,14 +104,15 @@ TEST(HttpLimits, BodiesOfAllTogether) {
   limits.bodies_bytes = 1500;
   TestServer house(with(limits));
   Client first(house.port()), second(house.port());
-  first.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc");
+  first.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" +
+             std::string(900, 'a'));
   EXPECT_TRUE(soon([&] { return house.server->stats().connections == 2; }));
   std::this_thread::sleep_for(20ms);
   second.post("/echo", std::string(1000, 'b'));
   const Answer answer = second.answer();
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.headers.at("retry-after"), "2");
-  first.send(std::string(997, 'c'));
+  first.send(std::string(100, 'c'));
   EXPECT_EQ(first.answer().status, 200);
   second.post("/echo", std::string(1000, 'b'));  // given back
   EXPECT_EQ(second.answer().status, 200);
