@@ -227,6 +227,17 @@ TEST(HttpLimits, ABodyThatComesByteByByte) {
   EXPECT_FALSE(house.noted().whole);
 }
 
+TEST(HttpLimits, ABodyMayTakeLongerThanAHead) {
+  HttpLimits limits = impatient();
+  limits.body_seconds = 5;
+  TestServer house(with(limits));
+  Client client(house.port());
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  std::this_thread::sleep_for(700ms);
+  client.send("def");
+  EXPECT_EQ(client.answer().body, "abcdef");
+}
+
 TEST(HttpLimits, AnIdleConnectionEndsWithoutAWord) {
   TestServer house(with(impatient()));
   Client client(house.port());
