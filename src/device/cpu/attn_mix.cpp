@@ -42,6 +42,21 @@ struct Workspace {
   AttendWorkspace::Scratch own;
 };
 
+// Units of the projections: query heads, then key heads, then value heads.
+int64_t units_of(const AttentionShape& s) { return s.heads + 2 * s.kv_heads; }
+
+const std::byte* place_of_unit(const Attention& w, const AttentionShape& s, int64_t unit) {
+  if (unit < s.heads) return place_of(w.qg, unit * 2 * s.head_dim);
+  unit -= s.heads;
+  return unit < s.kv_heads ? place_of(w.k, unit * s.head_dim)
+                           : place_of(w.v, (unit - s.kv_heads) * s.head_dim);
+}
+
+const std::byte* first_unit(const Attention& w, const AttentionShape& s, const Share& share) {
+  const int64_t unit = share.begin(units_of(s));
+  return unit < share.end(units_of(s)) ? place_of_unit(w, s, unit) : nullptr;
+}
+
 class Mixer {
  public:
   Mixer(const AttnMixArgs& args, const Workspace& ws, const Share& share)
@@ -52,19 +67,19 @@ class Mixer {
         ws_(ws),
         share_(share) {}
 
-  // Units: query heads, then key heads, then value heads.
   void project() {
     rotations();
     if (share_.thread == 0) ws_.shared.clear();
-    const int64_t units = s_.heads + 2 * s_.kv_heads;
+    const int64_t units = units_of(s_);
     for (int64_t u = share_.begin(units); u < share_.end(units); ++u) {
       const int head = static_cast<int>(u);
+      const std::byte* soon = u + 1 < share_.end(units) ? place_of_unit(w_, s_, u + 1) : nullptr;
       if (head < s_.heads)
-        query_head(head);
+        query_head(head, soon);
       else if (head < s_.heads + s_.kv_heads)
-        key_head(head - s_.heads);
+        key_head(head - s_.heads, soon);
       else
-        value_head(head - s_.heads - s_.kv_heads);
+        value_head(head - s_.heads - s_.kv_heads, soon);
     }
   }
 
@@ -103,13 +118,14 @@ class Mixer {
     }
   }
 
-  void project_rows(const Matrix& m, int64_t begin, int64_t count) {
-    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), ws_.head, count, share_.counters);
+  void project_rows(const Matrix& m, int64_t begin, int64_t count, const std::byte* soon) {
+    multiply(m, begin, begin + count, ws_.inputs.inputs(share_), ws_.head, count, share_.counters,
+             soon);
   }
 
-  void query_head(int head) {
+  void query_head(int head, const std::byte* soon) {
     const int dim = s_.head_dim;
-    project_rows(w_.qg, int64_t{head} * 2 * dim, 2 * dim);
+    project_rows(w_.qg, int64_t{head} * 2 * dim, 2 * dim, soon);
     for (int64_t r = 0; r < args_.batch.counts->rows; ++r) {
       float* q = ws_.head + r * 2 * dim;
       k_.rms_norm(q, w_.q_norm.data(), s_.eps, dim, q);
@@ -119,9 +135,9 @@ class Mixer {
     }
   }
 
-  void key_head(int head) {
+  void key_head(int head, const std::byte* soon) {
     const int dim = s_.head_dim;
-    project_rows(w_.k, int64_t{head} * dim, dim);
+    project_rows(w_.k, int64_t{head} * dim, dim, soon);
     each_row([&](int row, int segment, int64_t position) {
       float* key = ws_.head + int64_t{row} * dim;
       k_.rms_norm(key, w_.k_norm.data(), s_.eps, dim, key);
@@ -132,9 +148,9 @@ class Mixer {
     });
   }
 
-  void value_head(int head) {
+  void value_head(int head, const std::byte* soon) {
     const int dim = s_.head_dim;
-    project_rows(w_.v, int64_t{head} * dim, dim);
+    project_rows(w_.v, int64_t{head} * dim, dim, soon);
     each_row([&](int row, int segment, int64_t position) {
       k_.store_value[static_cast<int>(kv_type(args_.kv.value_type))](
           ws_.head + int64_t{row} * dim, dim, static_cast<int>(position % kPageTokens),
@@ -155,7 +171,8 @@ void work(const AttnMixArgs& args, const Share& share) {
   const int first = InputRows::phases(args.x.rows);
   if (share.phase <= first &&
       ws.inputs.prepare(*impl<Attention>(args.w).kernels, args.x, &args.norm,
-                        args.batch.counts->rows, nullptr, share))
+                        args.batch.counts->rows, nullptr, share,
+                        first_unit(impl<Attention>(args.w), args.w.shape, share)))
     return;
   if (share.phase == first)
     Mixer(args, ws, share).project();

@@ -406,7 +406,8 @@ Kernels kernels_of(const std::string& isa) {
     fill("avx512", avx512::fill_packed, avx2::fill_packed_avx2, avx512::fill_rows,
          avx512::fill_delta, avx512::fill_delta_rows, avx512::fill_attention);
   if (isa == "avx512vnni")
-    fill("avx512vnni", avx512vnni::fill_packed_vnni, avx512vnni::fill_attention);
+    fill("avx512vnni", avx512::fill_packed, avx512vnni::fill_packed_vnni,
+         avx512vnni::fill_attention);
 #elif defined(__aarch64__)
   if (isa == "neon" || isa == "dotprod" || isa == "i8mm")
     fill("neon", neon::fill_packed, neon::fill_packed_neon, neon::fill_rows, neon::fill_delta,

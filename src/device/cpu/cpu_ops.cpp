@@ -20,11 +20,16 @@ InputRows::InputRows(int64_t capacity, int64_t cols, InputForms forms, int threa
 }
 
 bool InputRows::prepare(const Kernels& k, const Tensor& x, const PackedNorm* norm, int rows,
-                        const int32_t* which, const Share& share) {
+                        const int32_t* which, const Share& share, const void* soon) {
   rows_ = rows;
   if (shared_ && share.phase > 0) return false;
   const int64_t begin = shared_ ? share.begin(rows) : 0, end = shared_ ? share.end(rows) : rows;
   float* normed = normed_ + share.thread * cols_;
+  if (!shared_) {
+    if (norm)
+      ask(impl<Vector>(norm->weight).data.data(), static_cast<size_t>(cols_) * sizeof(float));
+    if (soon) ask(soon, kWeightsAhead);
+  }
   for (int64_t r = begin; r < end; ++r) {
     const float* row = x.row(which ? which[r] : r);
     if (norm) {
@@ -55,7 +60,9 @@ void add_product(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, 
     const int64_t width = std::min(together, end - n);
     for (int t = 0; t < in.tiling().tiles(); ++t) {
       const Inputs tile = in.tile(t);
-      multiply(m, n, n + width, tile, product, width, t == 0 ? counters : nullptr);
+      const bool last = t + 1 == in.tiling().tiles();
+      multiply(m, n, n + width, tile, product, width, t == 0 ? counters : nullptr,
+               last && n + width < end ? place_of(m, n + width) : nullptr);
       for (int r = 0; r < tile.rows; ++r)
         k.add_scaled(x.row(in.tiling().first(t) + r) + n, product + r * width, 1.0f, width);
     }

@@ -91,9 +91,10 @@ class InputRows {
   InputRows(int64_t capacity, int64_t cols, InputForms forms, int threads, Carver& carver,
             bool singles = false);
   // Does this phase's part for `rows` rows of x (or for those that `which` lists). Returns true
-  // when the phase is over with that.
+  // when the phase is over with that. What the thread reads first afterwards, `soon`, comes from
+  // memory meanwhile.
   bool prepare(const Kernels& k, const Tensor& x, const PackedNorm* norm, int rows,
-               const int32_t* which, const Share& share);
+               const int32_t* which, const Share& share, const void* soon = nullptr);
   Inputs inputs(const Share& share) const;  // of the rows that prepare() last got
   Inputs single(int row, const Share& share) const;
   bool shared() const { return shared_; }

@@ -111,16 +111,19 @@ class Mixture {
         return std::clamp<int64_t>((place - at + each - 1) / each, 0, count);
       };
       const int64_t first = strip_at(begin), last = strip_at(end);
-      if (first < last) run(first, last);
+      const bool goes_on = at + count * each < end;
+      if (first < last) run(first, last, goes_on);
       at += count * each;
     };
     for (int c = 0; c < ws_.calls.count; ++c) {
       const int32_t expert = ws_.calls.called[c];
-      next(strips, cost(calls_of(expert)),
-           [&](int64_t first, int64_t last) { routed_strips(expert, first, last); });
+      next(strips, cost(calls_of(expert)), [&](int64_t first, int64_t last, bool goes_on) {
+        routed_strips(c, first, last, goes_on ? gate_after(c) : first_down());
+      });
     }
     if (shared > 0)
-      next(shared, cost(rows()), [&](int64_t first, int64_t last) { shared_strips(first, last); });
+      next(shared, cost(rows()),
+           [&](int64_t first, int64_t last, bool) { shared_strips(first, last, first_down()); });
   }
 
   // Intermediate values as inputs of the down projections.
@@ -149,7 +152,7 @@ class Mixture {
     const int64_t end = std::min<int64_t>(share_.end(strips) * kStripRows, s_.d_model);
     for (int64_t n = begin; n < end; n += Workspace::kDownCols) {
       const int64_t stop = std::min(end, n + Workspace::kDownCols);
-      for (int c = 0; c < ws_.calls.count; ++c) routed_down(ws_.calls.called[c], n, stop);
+      for (int c = 0; c < ws_.calls.count; ++c) routed_down(c, n, stop);
       if (s_.d_shared > 0) shared_down(n, stop);
     }
   }
@@ -157,6 +160,22 @@ class Mixture {
  private:
   // Of a strip that is multiplied with `rows` rows, in rows: unpacking is worth about three.
   static int64_t cost(int rows) { return rows + 3; }
+
+  // The gate of the called expert behind the one at `place`, or of the shared one.
+  const std::byte* gate_after(int place) const {
+    if (place + 1 < ws_.calls.count)
+      return place_of(w_.gate, int64_t{ws_.calls.called[place + 1]} * s_.d_ff);
+    return s_.d_shared > 0 ? place_of(w_.shared.gate, 0) : nullptr;
+  }
+  // The down projection of the called expert at `place`, or of the shared one behind the last.
+  const std::byte* down_of(int place, int64_t row) const {
+    if (place < ws_.calls.count)
+      return place_of(w_.down, int64_t{ws_.calls.called[place]} * s_.d_model + row);
+    return s_.d_shared > 0 ? place_of(w_.shared.down, row) : nullptr;
+  }
+  const std::byte* first_down() const {
+    return down_of(0, share_.begin((s_.d_model + kStripRows - 1) / kStripRows) * kStripRows);
+  }
 
   int rows() const { return args_.batch.counts->rows; }
   int calls_of(int expert) const { return ws_.calls.begin[expert + 1] - ws_.calls.begin[expert]; }
@@ -192,36 +211,40 @@ class Mixture {
   // begin at `base`, d wide. For a few rows all strips of one matrix before those of the other:
   // memory is read fastest in its order. For many a strip of each in turn.
   void activate(const Matrix& gate, const Matrix& up, int64_t base, int64_t d, int64_t first,
-                int64_t last, const Inputs& in, float* inner) {
+                int64_t last, const Inputs& in, float* inner, const void* soon) {
     const int64_t together = ws_.many ? 1 : last - first;
     for (int64_t s = first; s < last; s += together) {
       const int64_t at = s * kStripRows, n = std::min(d - at, together * kStripRows);
-      multiply(gate, base + at, base + at + n, in, ws_.gate, n, share_.counters);
-      multiply(up, base + at, base + at + n, in, ws_.up, n, share_.counters);
+      multiply(gate, base + at, base + at + n, in, ws_.gate, n, share_.counters,
+               place_of(up, base + at));
+      multiply(up, base + at, base + at + n, in, ws_.up, n, share_.counters,
+               s + together < last ? place_of(gate, base + at + n) : soon);
       k_.silu_mul(ws_.gate, ws_.up, in.rows * n, ws_.gate);
       for (int i = 0; i < in.rows; ++i) std::copy_n(ws_.gate + i * n, n, inner + i * d + at);
     }
   }
 
-  void routed_strips(int expert, int64_t first, int64_t last) {
+  void routed_strips(int place, int64_t first, int64_t last, const void* soon) {
+    const int expert = ws_.calls.called[place];
     const int32_t* pair = pairs_of(expert);
     const Inputs in = gather(calls_of(expert), [&](int i) { return pair[i] / s_.top_k; });
     activate(w_.gate, w_.up, int64_t{expert} * s_.d_ff, s_.d_ff, first, last, in,
-             ws_.inner + int64_t{ws_.calls.begin[expert]} * s_.d_ff);
+             ws_.inner + int64_t{ws_.calls.begin[expert]} * s_.d_ff, soon);
   }
 
-  void shared_strips(int64_t first, int64_t last) {
+  void shared_strips(int64_t first, int64_t last, const void* soon) {
     const Inputs in = gather(rows(), [](int i) { return i; });
-    activate(w_.shared.gate, w_.shared.up, 0, s_.d_shared, first, last, in, ws_.shared);
+    activate(w_.shared.gate, w_.shared.up, 0, s_.d_shared, first, last, in, ws_.shared, soon);
   }
 
-  void routed_down(int expert, int64_t begin, int64_t end) {
+  void routed_down(int place, int64_t begin, int64_t end) {
+    const int expert = ws_.calls.called[place];
     const int32_t* pair = pairs_of(expert);
     const int64_t base = int64_t{expert} * s_.d_model;
     add(
         w_.down, base + begin, base + end, of_expert(expert), begin,
         [&](int i) { return pair[i] / s_.top_k; },
-        [&](int i) { return args_.routed.weights[pair[i]]; });
+        [&](int i) { return args_.routed.weights[pair[i]]; }, down_of(place + 1, begin));
   }
 
   void shared_down(int64_t begin, int64_t end) {
@@ -229,17 +252,17 @@ class Mixture {
     in.rows = rows();
     add(
         w_.shared.down, begin, end, in, begin, [](int i) { return i; },
-        [&](int i) { return args_.routed.shared[i]; });
+        [&](int i) { return args_.routed.shared[i]; }, nullptr);
   }
 
   // x[row(i)][to ..] += weight(i) * (rows [begin, end) of m) . in[i]
   template <class Row, class Weight>
   void add(const Matrix& m, int64_t begin, int64_t end, const Inputs& in, int64_t to, Row&& row,
-           Weight&& weight) {
+           Weight&& weight, const void* soon) {
     const int64_t width = end - begin;
     for (int t = 0; t < in.tiling().tiles(); ++t) {
       const Inputs tile = in.tile(t);
-      multiply(m, begin, end, tile, ws_.product, width, t == 0 ? share_.counters : nullptr);
+      multiply(m, begin, end, tile, ws_.product, width, t == 0 ? share_.counters : nullptr, soon);
       for (int y = 0; y < tile.rows; ++y) {
         const int i = in.tiling().first(t) + y;
         k_.add_scaled(args_.x.row(row(i)) + to, ws_.product + y * width, weight(i), width);

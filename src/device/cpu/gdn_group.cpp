@@ -86,7 +86,7 @@ class Group {
   }
 
   static void ask(const float* from, int64_t floats) {
-    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i);
+    cpu::ask(from, static_cast<size_t>(floats) * sizeof(float));
   }
   // What the next piece needs beside the state, while this one sweeps its own.
   void ask_for_next(const Piece& p) const {
@@ -100,6 +100,14 @@ class Group {
       ask(inputs + key_channel() + int64_t{next.key_head} * dk, dk);
       for (int i = 0; i < s_.ratio(); ++i)
         ask(inputs + 2 * key_channel() + int64_t{s_.value_head(next.key_head, i)} * dv, dv);
+    }
+    if (next.key_head == key_head_) return;
+    for (int tap = 0; tap < s_.taps; ++tap) {
+      const float* weights = w_.conv.data() + tap * s_.conv_dim();
+      ask(weights + int64_t{next.key_head} * dk, dk);
+      ask(weights + key_channel() + int64_t{next.key_head} * dk, dk);
+      for (int i = 0; i < s_.ratio(); ++i)
+        ask(weights + 2 * key_channel() + int64_t{s_.value_head(next.key_head, i)} * dv, dv);
     }
   }
 

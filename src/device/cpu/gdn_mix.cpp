@@ -54,10 +54,10 @@ class Mix {
   void run() {
     if (heads_ == 0) return;
     // Rows of b and a are few and lie by key head: all those of the thread at once.
-    const int64_t ratio = s_.ratio();
-    for (const auto& [m, to] : {std::pair{&w_.b, ws_.b}, std::pair{&w_.a, ws_.a}})
-      multiply(*m, first_ * ratio, (first_ + heads_) * ratio, inputs_, to, heads_ * ratio,
-               share_.counters);
+    const int64_t ratio = s_.ratio(), begin = first_ * ratio, end = begin + heads_ * ratio;
+    multiply(w_.b, begin, end, inputs_, ws_.b, end - begin, share_.counters, place_of(w_.a, begin));
+    multiply(w_.a, begin, end, inputs_, ws_.a, end - begin, share_.counters,
+             place_of(w_.qkv, first_ * s_.key_dim));
     const int set = std::min(heads_, ws_.projected.set.key_heads);
     for (int h = 0; h < heads_; h += set) {
       project(first_ + h, std::min(set, heads_ - h));
@@ -71,29 +71,41 @@ class Mix {
  private:
   int64_t key_channel() const { return int64_t{s_.key_heads} * s_.key_dim; }
 
-  void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to, int64_t stride) {
-    multiply(m, begin, begin + count, inputs_, to, stride, share_.counters);
+  void project_rows(const Matrix& m, int64_t begin, int64_t count, float* to, int64_t stride,
+                    const void* soon) {
+    multiply(m, begin, begin + count, inputs_, to, stride, share_.counters, soon);
   }
 
   // Key heads [first, first + heads) and their value heads.
   void project(int64_t first, int64_t heads) {
     const GdnProjected& p = ws_.projected;
     const int64_t keys = heads * s_.key_dim;
-    project_rows(w_.qkv, first * s_.key_dim, keys, p.q, p.key_stride());
-    project_rows(w_.qkv, key_channel() + first * s_.key_dim, keys, p.k, p.key_stride());
-    project_values(w_.qkv, 2 * key_channel(), first, heads, p.v);
-    project_values(w_.z, 0, first, heads, p.z);
+    const int64_t key = first * s_.key_dim, value = s_.value_head(static_cast<int>(first), 0);
+    project_rows(w_.qkv, key, keys, p.q, p.key_stride(), place_of(w_.qkv, key_channel() + key));
+    project_rows(w_.qkv, key_channel() + key, keys, p.k, p.key_stride(),
+                 place_of(w_.qkv, 2 * key_channel() + value * s_.value_dim));
+    project_values(w_.qkv, 2 * key_channel(), first, heads, p.v,
+                   place_of(w_.z, value * s_.value_dim));
+    project_values(w_.z, 0, first, heads, p.z, first_state(first));
   }
 
   // Grouped value heads lie together; tiled ones in as many stretches as a key head has of them.
-  void project_values(const Matrix& m, int64_t from, int64_t first, int64_t heads, float* to) {
+  void project_values(const Matrix& m, int64_t from, int64_t first, int64_t heads, float* to,
+                      const void* soon) {
     const GdnProjected& p = ws_.projected;
     const int stretches = s_.tiled ? s_.ratio() : 1;
     for (int i = 0; i < stretches; ++i) {
       const int64_t begin = s_.value_head(static_cast<int>(first), i);
       project_rows(m, from + begin * s_.value_dim, heads * s_.ratio() / stretches * s_.value_dim,
-                   to + int64_t{p.set.value_head(0, i)} * s_.value_dim, p.value_stride());
+                   to + int64_t{p.set.value_head(0, i)} * s_.value_dim, p.value_stride(), soon);
     }
+  }
+
+  // The state that is swept first.
+  const float* first_state(int64_t key_head) const {
+    const Segment& segment = args_.batch.segments[0];
+    return args_.state.slot(segment.slot)
+        .state(s_.value_head(static_cast<int>(key_head), 0), segment.position / kBlock);
   }
 
   void gates(int head) {
@@ -117,7 +129,9 @@ class Mix {
 void work(const GdnMixArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
   const Gdn& w = impl<Gdn>(args.w);
-  if (ws.inputs.prepare(*w.kernels, args.x, &args.norm, args.batch.counts->rows, nullptr, share))
+  if (ws.inputs.prepare(
+          *w.kernels, args.x, &args.norm, args.batch.counts->rows, nullptr, share,
+          place_of(w.qkv, share.begin(args.w.shape.key_heads) * args.w.shape.key_dim)))
     return;
   Mix(args, ws, share).run();
 }

@@ -19,9 +19,11 @@ void work(const HeadArgs& args, const Share& share) {
   const Matrix& w = impl<Matrix>(args.w);
   Workspace ws(args, share.threads, share.workspace);
   const int rows = args.batch.counts->logit_rows;
-  if (ws.inputs.prepare(*w.kernels, args.x, &args.norm, rows, args.batch.logit_rows, share)) return;
   const int64_t strips = (args.w.rows + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows;
+  if (ws.inputs.prepare(*w.kernels, args.x, &args.norm, rows, args.batch.logit_rows, share,
+                        place_of(w, begin)))
+    return;
   const int64_t end = std::min(share.end(strips) * kStripRows, args.w.rows);
   multiply(w, begin, end, ws.inputs.inputs(share), args.logits.data + begin, args.logits.cols,
            share.counters);

@@ -23,9 +23,10 @@ void work(const LinearAddArgs& args, const Share& share) {
   const Matrix& w = impl<Matrix>(args.w);
   Workspace ws(args, share.threads, share.thread, share.workspace);
   const int rows = args.batch.counts->rows;
-  if (ws.inputs.prepare(*w.kernels, args.o, nullptr, rows, nullptr, share)) return;
   const int64_t strips = (args.w.rows + kStripRows - 1) / kStripRows;
   const int64_t begin = share.begin(strips) * kStripRows;
+  if (ws.inputs.prepare(*w.kernels, args.o, nullptr, rows, nullptr, share, place_of(w, begin)))
+    return;
   const int64_t end = std::min(share.end(strips) * kStripRows, args.w.rows);
   add_product(w, begin, end, ws.inputs.inputs(share), args.x, ws.product, share.counters);
 }

@@ -34,8 +34,8 @@ class Product {
         kernels_(m.kernels->strip[static_cast<int>(m.type)]) {}
 
   // Columns [from, to) of strip `strip` for the rows of a tile, to out[row * stride].
-  void strip(int64_t strip, int from, int to, const Inputs& tile, float* out,
-             int64_t stride) const {
+  void strip(int64_t strip, int from, int to, const Inputs& tile, float* out, int64_t stride,
+             const Course& course) const {
     const uint8_t* w =
         reinterpret_cast<const uint8_t*>(m_.strips) + static_cast<size_t>(strip) * m_.strip_bytes;
     const void* x = m_.quantised() ? static_cast<const void*>(tile.quantised) : tile.plain;
@@ -43,7 +43,7 @@ class Product {
     float edge[kTileRows * kStripRows];
     float* product = whole ? out : edge;
     const int64_t step = whole ? stride : kStripRows;
-    kernels_[tile.rows](w, groups_, x, product, step);
+    kernels_[tile.rows](w, groups_, x, product, step, course);
     if (!m_.scale.empty())
       for (int r = 0; r < tile.rows; ++r)
         for (int n = 0; n < kStripRows; ++n)
@@ -86,12 +86,9 @@ Matrix describe(const Kernels& kernels, const FileMatrix& file, int64_t group_ro
 }
 
 void Inputs::ask() const {
-  const auto ask = [](const void* data, size_t bytes) {
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(data) + i);
-  };
   const auto n = static_cast<size_t>(rows);
-  if (quantised) ask(quantised, n * quantised_bytes(cols));
-  if (plain) ask(plain, n * static_cast<size_t>(cols) * sizeof(float));
+  if (quantised) cpu::ask(quantised, n * quantised_bytes(cols));
+  if (plain) cpu::ask(plain, n * static_cast<size_t>(cols) * sizeof(float));
 }
 
 void Inputs::put(const Kernels& k, int row, const float* x) const {
@@ -112,11 +109,20 @@ int64_t rows_in_cache(const Matrix& m) {
   return std::max<int64_t>(1, static_cast<int64_t>(kStripsInCache / m.strip_bytes)) * kStripRows;
 }
 
+const std::byte* place_of(const Matrix& m, int64_t row) {
+  const int64_t strip = row / m.group_rows * m.group_strips + row % m.group_rows / kStripRows;
+  return m.strips + static_cast<size_t>(strip) * m.strip_bytes;
+}
+
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
-              int64_t stride, Counters* counters) {
+              int64_t stride, Counters* counters, const void* soon) {
   if (x.rows == 0 || begin >= end) return;
   const Product product(m);
   const Tiling tiling = x.tiling();
+  const auto* last = reinterpret_cast<const uint8_t*>(place_of(m, end - 1)) + m.strip_bytes;
+  const Course course{
+      last,
+      soon ? reinterpret_cast<intptr_t>(soon) - reinterpret_cast<intptr_t>(last) : -kWeightsAhead};
   const int64_t together = rows_in_cache(m) / kStripRows;
   // Rows of the matrix [n, stop) lie in one group.
   for (int64_t n = begin; n < end;) {
@@ -133,7 +139,7 @@ void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, floa
         const int from = static_cast<int>(std::max(n, at) - at);
         const int to = static_cast<int>(std::min<int64_t>(stop - at, kStripRows));
         product.strip(group * m.group_strips + s, from, to, tile, to_tile + at + from - begin,
-                      stride);
+                      stride, course);
       }
     }
     n = stop;

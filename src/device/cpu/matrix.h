@@ -72,6 +72,11 @@ struct Tiling {
   }
 };
 
+// Asks memory for bytes that are read soon.
+inline void ask(const void* from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
+}
+
 // Tiles of `rows` rows of `cols` columns, wherever they lie.
 struct Inputs {
   uint8_t* quantised = nullptr;
@@ -92,16 +97,20 @@ struct Inputs {
   Inputs tile(int t) const {
     return from(static_cast<size_t>(tiling().first(t)), tiling().size(t));
   }
-  // Asks memory for all rows, which are read soon and not in the order in which they lie.
+  // Asks memory for all rows, which are not read in the order in which they lie.
   void ask() const;
   // Writes row `row`. Rows of a tile may be written by different threads.
   void put(const Kernels& k, int row, const float* x) const;
 };
 
 // out[r * stride + n - begin] = (row n of m) . x[r] for begin <= n < end. Without `counters` the
-// weights are not counted, for a caller that takes its tiles one by one.
+// weights are not counted, for a caller that takes its tiles one by one. `soon` is what the thread
+// reads afterwards, mostly place_of() another row; null when nobody knows.
 void multiply(const Matrix& m, int64_t begin, int64_t end, const Inputs& x, float* out,
-              int64_t stride, Counters* counters);
+              int64_t stride, Counters* counters, const void* soon = nullptr);
+
+// Where the strip of a row lies.
+const std::byte* place_of(const Matrix& m, int64_t row);
 
 // Rows of the matrix that are best multiplied with one tile before the next: whole strips that stay
 // in the cache together.

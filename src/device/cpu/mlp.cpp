@@ -31,6 +31,16 @@ struct Workspace {
   float *gate = nullptr, *up = nullptr, *product = nullptr;
 };
 
+// Where the thread's part of gate begins, and of the down projection.
+const std::byte* gate_part(const MlpArgs& args, const Share& share) {
+  const int64_t strips = (args.w.d_ff + kStripRows - 1) / kStripRows;
+  return place_of(impl<Mlp>(args.w).gate, share.begin(strips) * kStripRows);
+}
+const std::byte* down_part(const MlpArgs& args, const Share& share) {
+  const int64_t strips = (args.w.d_model + kStripRows - 1) / kStripRows;
+  return place_of(impl<Mlp>(args.w).down, share.begin(strips) * kStripRows);
+}
+
 // Strip by strip: what is active of 16 values of gate and up goes on while it is in the cache.
 void gate_and_up(const MlpArgs& args, const Share& share, const Workspace& ws) {
   const Mlp& w = impl<Mlp>(args.w);
@@ -38,8 +48,9 @@ void gate_and_up(const MlpArgs& args, const Share& share, const Workspace& ws) {
   const int64_t d_ff = args.w.d_ff, strips = (d_ff + kStripRows - 1) / kStripRows;
   for (int64_t s = share.begin(strips); s < share.end(strips); ++s) {
     const int64_t begin = s * kStripRows, end = std::min(begin + kStripRows, d_ff);
-    multiply(w.gate, begin, end, in, ws.gate, kStripRows, share.counters);
-    multiply(w.up, begin, end, in, ws.up, kStripRows, share.counters);
+    multiply(w.gate, begin, end, in, ws.gate, kStripRows, share.counters, place_of(w.up, begin));
+    multiply(w.up, begin, end, in, ws.up, kStripRows, share.counters,
+             s + 1 < share.end(strips) ? place_of(w.gate, end) : down_part(args, share));
     for (int r = 0; r < in.rows; ++r)
       w.gate.kernels->silu_mul(ws.gate + r * kStripRows, ws.up + r * kStripRows, end - begin,
                                ws.inner.row(r) + begin);
@@ -61,12 +72,14 @@ void work(const MlpArgs& args, const Share& share) {
   const int rows = args.batch.counts->rows;
   const int first = InputRows::phases(args.x.rows);
   if (share.phase <= first) {
-    if (ws.inputs.prepare(k, args.x, &args.norm, rows, nullptr, share)) return;
+    if (ws.inputs.prepare(k, args.x, &args.norm, rows, nullptr, share, gate_part(args, share)))
+      return;
     return gate_and_up(args, share, ws);
   }
   Share rest = share;
   rest.phase = share.phase - first - 1;
-  if (ws.inner_inputs.prepare(k, ws.inner, nullptr, rows, nullptr, rest)) return;
+  if (ws.inner_inputs.prepare(k, ws.inner, nullptr, rows, nullptr, rest, down_part(args, share)))
+    return;
   down(args, share, ws);
 }
 

@@ -32,6 +32,12 @@ struct Workspace {
   float *scores = nullptr, *bests = nullptr;
 };
 
+// Where the thread's rows of the router begin.
+const std::byte* first_row(const RouteArgs& args, const Share& share) {
+  const int64_t strips = (args.w.shape.experts + kStripRows - 1) / kStripRows;
+  return place_of(impl<Router>(args.w).router, share.begin(strips) * kStripRows);
+}
+
 void score(const RouteArgs& args, const Share& share, const Workspace& ws) {
   const Router& w = impl<Router>(args.w);
   const int experts = args.w.shape.experts;
@@ -100,7 +106,7 @@ void work(const RouteArgs& args, const Share& share) {
   Workspace ws(args, share.threads, share.thread, share.workspace);
   const int64_t rows = args.batch.counts->rows;
   if (ws.inputs.prepare(*impl<Router>(args.w).router.kernels, args.x, &args.norm,
-                        static_cast<int>(rows), nullptr, share))
+                        static_cast<int>(rows), nullptr, share, first_row(args, share)))
     return;
   if (ws.inputs.shared()) {
     if (share.phase == 1) return score(args, share, ws);

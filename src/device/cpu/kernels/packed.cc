@@ -5,8 +5,6 @@
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/simd/simd.h"
 
-#include <string.h>
-
 namespace braid::BRAID_ISA {
 namespace {
 
@@ -55,17 +53,8 @@ void quantise(const float* x, int64_t cols, uint8_t* tile, int n, int y) {
 
 // Row y of a tile of n rows from row y0 of one of n0 rows.
 void copy_quantised(const uint8_t* from, int n0, int y0, int64_t subs, uint8_t* to, int n, int y) {
-  for (int64_t s = 0; s < subs; ++s, from += n0 * kTileBytes, to += n * kTileBytes) {
-    const TileView a = tile_view(from, n0), b = tile_view(to, n);
-    memcpy(const_cast<int8_t*>(b.q) + 32 * y, a.q + 32 * y0, 32);
-    const_cast<int32_t*>(b.less)[y] = a.less[y0];
-    const_cast<float*>(b.scale)[y] = a.scale[y0];
-    const_cast<float*>(b.sum)[y] = a.sum[y0];
-    for (int h = 0; h < 2; ++h) {
-      const_cast<int32_t*>(b.less16)[h * n + y] = a.less16[h * n0 + y0];
-      const_cast<float*>(b.sum16)[h * n + y] = a.sum16[h * n0 + y0];
-    }
-  }
+  for (int64_t s = 0; s < subs; ++s, from += n0 * kTileBytes, to += n * kTileBytes)
+    copy_sub_block(tile_view(from, n0), n0, y0, tile_view(to, n), n, y);
 }
 
 // Strips of floats --------------------------------------------------------------------------------
@@ -82,7 +71,8 @@ template <PackedType T>
 constexpr int kChain = 64;
 
 template <PackedType T, int N>
-void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* out, int64_t stride) {
+void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* out, int64_t stride,
+                 const Course& course) {
   constexpr int kSize = T == PackedType::kF32 ? 4 : 2, kParts = kStripRows / kLanes;
   // As many rows at once as registers hold two sums of.
   constexpr int kFit = kRegisters * 3 / 4 / (2 * kParts), kRows = N < kFit   ? N
@@ -101,7 +91,7 @@ void product_f32(const uint8_t* strip, int64_t cols, const void* tile, float* ou
         for (V& a : row) a = set1(0.0f);
       const int n = cols - at < kChain ? static_cast<int>(cols - at) : kChain;
       for (int k = 0; k < n; ++k, w += kSize * kStripRows, x += N) {
-        __builtin_prefetch(w + kWeightsAhead);
+        __builtin_prefetch(course.place(w + kWeightsAhead));
         for (int p = 0; p < kParts; ++p) {
           const V v = weights<T>(w, p * kLanes);
           for (int y = 0; y < kRows; ++y)

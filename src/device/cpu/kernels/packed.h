@@ -21,11 +21,13 @@
 //
 // Inputs are tiles of up to kTileRows rows, quantised to int8 by 128 columns with an f32 scale, so
 // that the inner loop reads one stream at fixed distances (TileView). A set that adds products in
-// 16 bits chooses coarser scales where they would not fit: products and quantise() belong together.
+// 16 bits has scales for 64 columns, coarser where sums would not fit: products and quantise()
+// belong together.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 namespace braid {
 
@@ -138,11 +140,14 @@ constexpr PackedInfo kPackedInfo[kQuantisedTypes] = {
 //
 //   i8  q[n][32]          the integers
 //   i32 less[n]           -128 times their sum: what an offset of 128 makes of them
-//   f32 scale[n]          one of them in f32; the same for kScaleSubs sub-blocks
+//   f32 scale[n]          one of them in f32; the same for kScaleSubs sub-blocks,
+//                         or half as many
 //   f32 sum[n]            their sum times the scale
 //   i32 less16[2][n]      as less and sum, for each half
 //   f32 sum16[2][n]
-constexpr int kTileBytes = 32 + 4 + 4 + 4 + 8 + 8;  // of a row and a sub-block
+//   i16 less4[n][4][2]    -128 times the sum of two columns and those four further on, of each 8;
+//                         only sets that add products in 16 bits write it and read it
+constexpr int kTileBytes = 32 + 4 + 4 + 4 + 8 + 8 + 16;  // of a row and a sub-block
 
 // Bytes of weights ahead of those at work that are asked for: without it the hardware's prefetchers
 // fall behind, and memory gives half of what it has.
@@ -158,18 +163,45 @@ struct TileView {
   const float *scale, *sum;
   const int32_t* less16;
   const float* sum16;
+  const int16_t* less4;
 };
 
 [[gnu::always_inline]] inline TileView tile_view(const uint8_t* sub_block, int n) {
   const uint8_t* p = sub_block + 32 * n;
   return {reinterpret_cast<const int8_t*>(sub_block),   reinterpret_cast<const int32_t*>(p),
           reinterpret_cast<const float*>(p + 4 * n),    reinterpret_cast<const float*>(p + 8 * n),
-          reinterpret_cast<const int32_t*>(p + 12 * n), reinterpret_cast<const float*>(p + 20 * n)};
+          reinterpret_cast<const int32_t*>(p + 12 * n), reinterpret_cast<const float*>(p + 20 * n),
+          reinterpret_cast<const int16_t*>(p + 28 * n)};
 }
+
+// Row y of a sub-block of n rows from row y0 of one of n0 rows, but for less4.
+[[gnu::always_inline]] inline void copy_sub_block(const TileView& a, int n0, int y0,
+                                                  const TileView& b, int n, int y) {
+  memcpy(const_cast<int8_t*>(b.q) + 32 * y, a.q + 32 * y0, 32);
+  const_cast<int32_t*>(b.less)[y] = a.less[y0];
+  const_cast<float*>(b.scale)[y] = a.scale[y0];
+  const_cast<float*>(b.sum)[y] = a.sum[y0];
+  for (int h = 0; h < 2; ++h) {
+    const_cast<int32_t*>(b.less16)[h * n + y] = a.less16[h * n0 + y0];
+    const_cast<float*>(b.sum16)[h * n + y] = a.sum16[h * n0 + y0];
+  }
+}
+
+// What a thread reads lies in order up to `end`, and goes on `jump` bytes further there. Asking
+// beyond the end instead would read a few KiB that nobody needs, and wait for the first that are
+// needed.
+struct Course {
+  const uint8_t* end;
+  int64_t jump;
+
+  [[gnu::always_inline]] const uint8_t* place(const uint8_t* at) const {
+    return at < end ? at : at + jump;
+  }
+};
 
 // out[y * stride + r] = row r of the strip times row y of the tile. `groups` is the number of
 // sub-blocks for a quantised strip and of columns for others.
 using StripProduct = void (*)(const uint8_t* strip, int64_t groups, const void* tile, float* out,
-                              int64_t stride);
+                              int64_t stride, const Course& course);
 
 }  // namespace braid

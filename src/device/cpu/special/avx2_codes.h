@@ -34,9 +34,12 @@ constexpr Range range(const PackedInfo& info) {
 template <PackedType T>
 constexpr Range kRange = range(kInfo<T>);
 
-// The four inputs that two results of vpmaddubsw hold in each of their 16 bits, sizes added up:
-// quantise() leaves no more.
-constexpr int kFourInputs = 255;
+// The four inputs that two results of vpmaddubsw hold in each of their 16 bits, sizes added up, and
+// the sum of two in one of them: quantise() leaves no more.
+constexpr int kFourInputs = 255, kTwoInputs = 128;
+
+// Sub-blocks of a row of inputs that share a scale: with fewer the bounds above cost no precision.
+constexpr int kSharing = kVnni ? kScaleSubs : 2;
 
 // Scales that are an integer for 32 or 16 columns and a number for the record: the instruction that
 // makes 32 bits of 16 multiplies with the integer, and floats come after kScaleSubs sub-blocks.
@@ -45,24 +48,22 @@ constexpr bool kIntegers =
     !kVnni && kInfo<T>.scales != Scales::kHalf32 && kInfo<T>.scales != Scales::kHalfMin32 &&
     kInfo<T>.scales != Scales::kE8M0 && kInfo<T>.scales != Scales::kE4M3;
 
-// Values that 16 bits have no room for when they are made positive, or two words for what that adds
-// to a sum: their size meets the input with the value's sign.
+// Values that are raised by 128 to be positive, with which two results of vpmaddubsw do not fit 16
+// bits: what that adds is taken from each two again.
 template <PackedType T>
-constexpr bool kSigned =
-    !kVnni &&
-    (kFourInputs * (kRange<T>.high - kRange<T>.low) > 32767 ||
-     (kIntegers<T> && kFourInputs * kInfo<T>.scale_cols / 4 * -kRange<T>.low > 2 * 32767));
+constexpr bool kRaised = !kVnni && kFourInputs * (kRange<T>.high - kRange<T>.low) > 32767;
 
-// What the unsigned operand has more than the value.
+// What the unsigned operand has more than the value when a sum of products is complete.
 template <PackedType T>
-constexpr int kOffset = kSigned<T> ? 0 : -kRange<T>.low;
+constexpr int kOffset = kRaised<T> ? 0 : -kRange<T>.low;
 
 // Results of vpmaddubsw that may be added in 16 bits, a power of two.
 template <PackedType T>
 constexpr int sums_in_16_bits() {
   constexpr int low = kRange<T>.low, high = kRange<T>.high;
-  constexpr int top = !kSigned<T> ? high - low : -low > high ? -low : high;
-  constexpr int fours = 32767 / (kFourInputs * top);
+  constexpr int top = !kRaised<T> ? high - low : -low > high ? -low : high;
+  static_assert(!kRaised<T> || (kFourInputs * top <= 32768 && kTwoInputs * (128 + high) <= 32767));
+  constexpr int fours = kRaised<T> ? 1 : 32767 / (kFourInputs * top);
   static_assert(fours >= 1);
   return fours >= 4 ? 8 : fours >= 2 ? 4 : 2;
 }
@@ -78,13 +79,13 @@ template <int up>
   return _mm256_and_si256(x, _mm256_set1_epi8(mask));
 }
 
-// Values of a table of 16, plus kOffset.
+// Values of a table of 16, made positive.
 template <PackedType T>
 [[gnu::always_inline]] inline __m256i table() {
   const int8_t* values = kCodeTable[static_cast<int>(kInfo<T>.codes)];
   return _mm256_broadcastsi128_si256(
       _mm_add_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)),
-                   _mm_set1_epi8(static_cast<char>(kOffset<T>))));
+                   _mm_set1_epi8(static_cast<char>(kRaised<T> ? 128 : kOffset<T>))));
 }
 
 // Groups 6 and 7 of three bits, in the nibbles of a line.
@@ -94,14 +95,11 @@ template <PackedType T>
       moved<-1>(line(sub + 128), 0x44));
 }
 
-// Group G of a sub-block in half a strip: signed values or codes, as kSigned says.
+// Group G of a sub-block in half a strip.
 template <PackedType T, int G>
 [[gnu::always_inline]] inline __m256i group(const uint8_t* sub) {
   constexpr int bits = kInfo<T>.bits, J = G % 4, high = G / 4;
-  if constexpr (bits == 8) {
-    const __m256i codes = line(sub + 64 * G);
-    return kSigned<T> ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
-  }
+  if constexpr (bits == 8) return line(sub + 64 * G);
   __m256i x;
   if constexpr (bits == 2) {
     x = moved<-2 * J>(line(sub + 64 * high), 3);
@@ -125,32 +123,19 @@ struct FromStrip {
   [[gnu::always_inline]] __m256i get(int half) const {
     return group<T, G>(sub + 32 * half);
   }
-  template <int G>
-  [[gnu::always_inline]] __m256i size(int half) const {
-    return _mm256_abs_epi8(get<G>(half));
-  }
 };
 template <PackedType T>
 struct Ready {
-  __m256i w[kGroups][2], sizes[kSigned<T> ? kGroups : 1][2];
-  [[gnu::always_inline]] explicit Ready(FromStrip<T> from) { make<0>(from); }
+  __m256i w[kGroups][2];
   template <int G>
   [[gnu::always_inline]] __m256i get(int half) const {
     return w[G][half];
   }
-  template <int G>
-  [[gnu::always_inline]] __m256i size(int half) const {
-    return sizes[G][half];
-  }
 
- private:
-  template <int G>
+  template <int G = 0>
   [[gnu::always_inline]] void make(FromStrip<T> from) {
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      w[G][h] = from.template get<G>(h);
-      if constexpr (kSigned<T>) sizes[G][h] = _mm256_abs_epi8(w[G][h]);
-    }
+    for (int h = 0; h < 2; ++h) w[G][h] = from.template get<G>(h);
     if constexpr (G + 1 < kGroups) make<G + 1>(from);
   }
 };

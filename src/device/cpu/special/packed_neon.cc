@@ -119,7 +119,7 @@ template <PackedType T>
 template <PackedType T, int N>
 [[gnu::always_inline]] inline void multiply_tile(const uint8_t* strip, int64_t groups,
                                                  const uint8_t* x, int n, float* out,
-                                                 int64_t stride) {
+                                                 int64_t stride, const Course& course) {
   constexpr PackedInfo info = kInfo<T>;
   constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
   constexpr int stretches = kSubCols / info.scale_cols;
@@ -128,7 +128,8 @@ template <PackedType T, int N>
     for (float32x4_t& a : row) a = vdupq_n_f32(0.0f);
   for (; groups > 0; groups -= 8, strip += info.record_bytes()) {
     const RecordScales<T> scales(strip + info.code_bytes());
-    const uint8_t* ahead = strip + kWeightsAhead;
+    const uint8_t* ahead =
+        course.place(strip + kWeightsAhead / info.record_bytes() * info.record_bytes());
     const int subs = groups < 8 ? static_cast<int>(groups) : 8;
     for (int s = 0; s < subs; ++s, x += n * kTileBytes, ahead += 64 * share) {
       for (int i = 0; i < share; ++i) __builtin_prefetch(ahead + 64 * i);
@@ -151,18 +152,19 @@ template <PackedType T, int N>
 
 template <PackedType T>
 [[gnu::noinline]] void product_many(const uint8_t* strip, int64_t groups, const uint8_t* tile,
-                                    int n, float* out, int64_t stride) {
-  multiply_tile<T, 0>(strip, groups, tile, n, out, stride);
+                                    int n, float* out, int64_t stride, const Course& course) {
+  multiply_tile<T, 0>(strip, groups, tile, n, out, stride, course);
 }
 
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
-  multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+             const Course& course) {
+  multiply_tile<T, N>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride, course);
 }
 template <PackedType T, int N>
-void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out,
-                 int64_t stride) {
-  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride);
+void one_of_many(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+                 const Course& course) {
+  product_many<T>(strip, groups, static_cast<const uint8_t*>(tile), N, out, stride, course);
 }
 
 template <PackedType T, int N>

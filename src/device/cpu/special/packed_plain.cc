@@ -109,7 +109,8 @@ void stretch(const uint8_t* sub, const uint8_t* scales, int i, int begin, int en
 }
 
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+             const Course& /*course*/) {
   constexpr PackedInfo info = kPackedInfo[static_cast<int>(T)];
   const auto* x = static_cast<const uint8_t*>(tile);
   float acc[kTileRows * kStripRows] = {};

@@ -242,8 +242,11 @@ template <PackedType T, int N>
 }
 
 template <PackedType T, int N>
-void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride) {
+void product(const uint8_t* strip, int64_t groups, const void* tile, float* out, int64_t stride,
+             const Course& course) {
   constexpr PackedInfo info = kInfo<T>;
+  // In whole records, so that the course turns between two of them.
+  constexpr int far = kWeightsAhead / info.record_bytes() * info.record_bytes();
   constexpr int lines = info.record_bytes() / 64, share = (lines + 7) / 8;
   const auto* x = static_cast<const uint8_t*>(tile);
   // The sums wait in memory while registers hold those of a group of sub-blocks.
@@ -251,7 +254,7 @@ void product(const uint8_t* strip, int64_t groups, const void* tile, float* out,
   RecordScales<T> scales;
   for (; groups > 0; strip += info.record_bytes()) {
     scales.read(strip + info.code_bytes());
-    const uint8_t *sub = strip, *ahead = strip + kWeightsAhead;
+    const uint8_t *sub = strip, *ahead = course.place(strip + far);
     for (int s = 0; s < 8 && groups > 0; groups -= kScaleSubs) {
       const int first = s, end = s + static_cast<int>(groups < kScaleSubs ? groups : kScaleSubs);
       const uint8_t* inputs = x;
