@@ -118,6 +118,9 @@ TEST_F(AnswerReaderTest, StopStringsEndTheContentAndAreNeverSeen) {
   ASSERT_FALSE(piece.notes.empty());
   EXPECT_LT(piece.notes.back().begins, piece.content.size());
   EXPECT_TRUE(noted(piece).starts_with(piece.content)) << noted(piece);
+  options_.stops = {","};
+  EXPECT_EQ(noted(read("So, then")), "So");
+  options_.stops = {"STOP now", "never"};
   EXPECT_EQ(read("it is nev").content, "it is nev");
   EXPECT_EQ(noted(read("it is nev")), "it is nev");
   // Thoughts are not the answer.

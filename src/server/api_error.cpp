@@ -18,7 +18,7 @@ ErrorBody plain(int status, const char* message, const char* code = "") {
 
 ErrorBody error_body_of(const std::exception& error) {
   if (const auto* api = dynamic_cast<const ApiError*>(&error)) return api->body();
-  if (dynamic_cast<const QueueFull*>(&error)) return plain(429, error.what(), "queue_full");
+  if (dynamic_cast<const QueueFull*>(&error)) return plain(503, error.what(), "queue_full");
   if (dynamic_cast<const ShuttingDown*>(&error)) return plain(503, error.what(), "shutting_down");
   if (dynamic_cast<const Error*>(&error)) return plain(400, error.what());
   return plain(500, "the server met an error of its own; its log says more", "internal_error");
@@ -26,7 +26,7 @@ ErrorBody error_body_of(const std::exception& error) {
 
 void reply_error(Exchange& exchange, const ErrorBody& error) {
   HttpHeaders headers;
-  if (error.status == 429 || error.status == 503)
+  if (error.status == 503)
     headers.emplace_back("Retry-After", kComeAgainSeconds);
   exchange.reply(error.status, "application/json", to_json(error), headers);
 }

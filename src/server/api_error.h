@@ -35,7 +35,7 @@ template <class... Args>
 // What `error` means for whoever asked. Messages of Braid's own faults stay with the server.
 ErrorBody error_body_of(const std::exception& error);
 
-// The answer; 429 and 503 tell when to come again.
+// The answer; 503 tells when to come again.
 void reply_error(Exchange& exchange, const ErrorBody& error);
 
 // Runs what answers the exchange; what it throws is the answer.

@@ -280,6 +280,12 @@ TEST_F(ChatApi, ThoughtsEndWithTheirBudget) {
     EXPECT_EQ(said["content"].get<std::string>().find("think>"), std::string::npos);
     EXPECT_LE(cut["usage"]["completion_tokens_details"]["reasoning_tokens"], 3 + 3);
   }
+  // Also where the model itself would never end them.
+  const auto end = demo_.tokenizer().encode("</think>").at(0);
+  const Json forced = answer(
+      {{"max_tokens", 40}, {"thinking_budget", 3}, {"logit_bias", {{std::to_string(end), -1000}}}});
+  EXPECT_FALSE(content(forced).empty());
+  EXPECT_EQ(forced["usage"]["completion_tokens_details"]["reasoning_tokens"], 3 + 2);
   const Json none = answer({{"max_tokens", 200}, {"thinking_budget", 0}});
   EXPECT_FALSE(none["choices"][0]["message"].contains("reasoning_content"));
   EXPECT_EQ(content(none), content(answer({{"max_tokens", 200}, {"enable_thinking", false}})));
@@ -374,20 +380,30 @@ TEST(ChatApiQueue, AFullQueueSaysWhenToComeAgain) {
   for (int i = 0; i < 8; ++i) exchanges.push_back(demo.start("POST", kChat, endless));
   int refused = 0;
   for (const auto& exchange : exchanges) {
-    if (exchange->status() == 429) {
+    if (exchange->status() == 503) {
       ++refused;
       EXPECT_EQ(exchange->headers().at(0).first, "Retry-After");
-      EXPECT_EQ(exchange->json()["error"]["type"], "rate_limit_error");
+      EXPECT_EQ(exchange->json()["error"]["code"], "queue_full");
+      EXPECT_EQ(exchange->json()["error"]["type"], "unavailable_error");
     }
     exchange->go();
   }
   EXPECT_GE(refused, 3);
   // Several choices, of which some found room: none of them runs on.
-  const auto many = demo.start("POST", kChat, question({{"n", 8}}).dump());
-  EXPECT_EQ(many->wait().status(), 429);
+  const auto idle = [&] {
+    const SchedulerStats stats = demo.scheduler().stats();
+    return stats.ended == stats.submitted && stats.running == 0;
+  };
+  while (!idle()) std::this_thread::yield();
+  const SchedulerStats before = demo.scheduler().stats();
+  const Json more = {{"n", 8}, {"max_tokens", 900}, {"ignore_eos", true}};
+  const auto many = demo.start("POST", kChat, question(more).dump());
+  EXPECT_EQ(many->wait().status(), 503);
+  while (demo.scheduler().stats().submitted == before.submitted || !idle())
+    std::this_thread::yield();
+  EXPECT_LT(demo.scheduler().stats().answer_tokens, before.answer_tokens + 700);
   demo.scheduler().shut_down(0);
   EXPECT_EQ(demo.post(kChat, question())->status(), 503);
-  EXPECT_EQ(demo.scheduler().stats().running, 0);
 }
 
 TEST_F(ChatApi, AShutdownEndsAStreamWithWhatThereIs) {
