@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -97,14 +98,18 @@ class House {
   std::atomic<HttpServer*> listening_{nullptr};  // its handlers run before it has been assigned
 };
 
-// Connections are descriptors, and the usual bound is 1,024.
-void allow_descriptors(int64_t wanted) {
+// Connections are descriptors, and the usual bound is 1,024. How many connections may be.
+int allow_descriptors(int connections) {
+  constexpr rlim_t kOthers = 256;  // files, the excess connections that are told so
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto enough = static_cast<rlim_t>(wanted);
-  if (limit.rlim_cur >= enough) return;
-  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? enough : std::min(enough, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections;
+  const rlim_t wanted = static_cast<rlim_t>(connections) + kOthers;
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? wanted : std::min(wanted, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur >= wanted) return connections;
+  return std::max(1, static_cast<int>(limit.rlim_cur) - static_cast<int>(kOthers));
 }
 
 std::shared_ptr<Routes> House::own_routes() {
@@ -167,7 +172,7 @@ void House::note_progress(const LoadProgress& progress) {
 void House::listen() {
   HttpServerOptions http = http_options(options_);
   with_keys_ = !http.keys.empty();
-  allow_descriptors(http.limits.connections + 256);
+  http.limits.connections = allow_descriptors(http.limits.connections);
   http.answered = [this](const HttpAnswer& a) {
     metrics_.answered(a.method, a.route, a.status, a.seconds, a.bytes);
     log_.answered(a);

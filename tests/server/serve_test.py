@@ -223,15 +223,19 @@ class Serve(unittest.TestCase):
                 connection.close()
 
     def test_a_client_that_goes_ends_its_work(self):
-        with Server("-c", "32768") as server:
-            connection, stream = self.begin_long(server)
-            self.assertEqual(self.running(server), 1)
-            start = time.monotonic()
-            stream.close()
-            connection.close()
-            while self.running(server) > 0 and time.monotonic() - start < PATIENCE:
-                time.sleep(0.01)
-            self.assertLess(time.monotonic() - start, 2)
+        for tls in ([], ["--tls-cert", str(DATA / "certificate.pem"), "--tls-key", str(DATA / "key.pem")]):
+            with self.subTest(tls=bool(tls)), Server("-c", "32768", *tls) as server:
+                self.one_goes(server)
+
+    def one_goes(self, server):
+        connection, stream = self.begin_long(server)
+        self.assertEqual(self.running(server), 1)
+        start = time.monotonic()
+        stream.close()
+        connection.close()
+        while self.running(server) > 0 and time.monotonic() - start < PATIENCE:
+            time.sleep(0.01)
+        self.assertLess(time.monotonic() - start, 2)
 
 
 if __name__ == "__main__":
