@@ -29,7 +29,7 @@ import hostile
 
 CLIENTS = 8
 PATIENCE = 30  # seconds for any answer
-GROWTH = 24 << 20  # bytes that memory may grow by after the first third: the allocator's habits
+GROWTH = 16 << 20  # bytes that memory may grow by after the first third: the allocator's habits
 
 
 class Server:
@@ -107,7 +107,7 @@ class Run:
         self.waiting = queue.SimpleQueue()
         for shot in shots:
             self.waiting.put(shot)
-        self.count, self.memory_early, self.over = len(shots), 0, threading.Event()
+        self.count, self.memory_early, self.memory_late, self.over = len(shots), 0, 0, threading.Event()
         self.neighbour_answers = 0
 
     def note(self, text):
@@ -170,7 +170,8 @@ class Run:
             time.sleep(0.2)
         else:
             return [f"after all {left} requests run and wait, {self.server.descriptors()} descriptors after {descriptors}"]
-        grown = self.server.memory() - self.memory_early
+        self.memory_late = self.server.memory()
+        grown = self.memory_late - self.memory_early
         if self.weigh and grown > GROWTH:
             return [f"memory grew by {grown >> 20} MiB in the last two thirds"]
         if self.neighbour_answers < 3:
@@ -217,7 +218,7 @@ def main():
     started = time.monotonic()
     trouble, one = run(options, hostile.shots(options.seed, options.requests))
     print(f"{sum(one.counts.values())} requests in {time.monotonic() - started:.0f} s, "
-          f"{one.neighbour_answers} answers of the neighbour, memory {one.server.port and one.memory_early >> 20} MiB early")
+          f"{one.neighbour_answers} answers of the neighbour, memory {one.memory_early >> 10} KiB early, {one.memory_late >> 10} at the end")
     for (kind, status), count in sorted(one.counts.items(), key=str):
         print(f"  {kind:14} {status or 'closed':>6} {count:6}")
     for line in trouble:
@@ -232,7 +233,7 @@ def main():
     if not options.sanitized:
         planted["a leak"] = run(options, growing(options.seed, 250), "--kv-memory", "1G", "--snapshot-memory", "4G")[0]
     for what, found in planted.items():
-        print(f"planted {what}: {found[0] if found else 'NOT FOUND'}")
+        print(f"planted {what}: {found[0][:150] if found else 'NOT FOUND'}")
     return 0 if not trouble and all(planted.values()) else 1
 
 
