@@ -13,8 +13,10 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -44,8 +46,10 @@ class Log {
     if (!quiet_) line(log_line(answer, format_, std::chrono::system_clock::now()));
   }
   void line(std::string_view text) {
+    const std::string whole = fmt::format("{}\n", text);
     const std::lock_guard lock(mutex_);
-    fmt::print(stderr, "{}\n", text);
+    // Who reads the log may have gone: serving goes on.
+    std::fwrite(whole.data(), 1, whole.size(), stderr);
   }
 
  private:
@@ -74,6 +78,7 @@ class House {
   void health(Exchange& exchange);
   void metrics(Exchange& exchange);
   void note_progress(const LoadProgress& progress);
+  std::string example() const;
 
   const ServeOptions& options_;
   Log log_;
@@ -87,18 +92,24 @@ class House {
   enum class Phase { kLoading, kReady, kClosing };
   std::atomic<Phase> phase_{Phase::kLoading};
   std::atomic<int> percent_{0};
+  bool with_keys_ = false;
   Clock::time_point noted_{};
   std::unique_ptr<HttpServer> server_;
+  std::atomic<HttpServer*> listening_{nullptr};  // its handlers run before it has been assigned
 };
 
-// Connections are descriptors, and the usual bound is 1,024.
-void allow_descriptors(int64_t wanted) {
+// Connections are descriptors, and the usual bound is 1,024. How many connections may be.
+int allow_descriptors(int connections) {
+  constexpr rlim_t kOthers = 256;  // files, the excess connections that are told so
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto enough = static_cast<rlim_t>(wanted);
-  if (limit.rlim_cur >= enough) return;
-  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? enough : std::min(enough, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections;
+  const rlim_t wanted = static_cast<rlim_t>(connections) + kOthers;
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? wanted : std::min(wanted, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur >= wanted) return connections;
+  return std::max(1, static_cast<int>(limit.rlim_cur) - static_cast<int>(kOthers));
 }
 
 std::shared_ptr<Routes> House::own_routes() {
@@ -134,7 +145,8 @@ void House::metrics(Exchange& exchange) {
   const bool ready = phase_.load() != Phase::kLoading;
   std::optional<SchedulerStats> stats;
   if (ready) stats = scheduler_->stats();
-  const HttpServerStats http = server_->stats();
+  const HttpServer* server = listening_.load();
+  const HttpServerStats http = server != nullptr ? server->stats() : HttpServerStats();
   const Metrics::Gauge more[] = {
       {"braid_ready", "1 when requests are served.", phase_ == Phase::kReady ? 1.0 : 0.0, false},
       {"braid_slots", "Sequences that can run at a time.",
@@ -159,7 +171,8 @@ void House::note_progress(const LoadProgress& progress) {
 
 void House::listen() {
   HttpServerOptions http = http_options(options_);
-  allow_descriptors(http.limits.connections + 256);
+  with_keys_ = !http.keys.empty();
+  http.limits.connections = allow_descriptors(http.limits.connections);
   http.answered = [this](const HttpAnswer& a) {
     metrics_.answered(a.method, a.route, a.status, a.seconds, a.bytes);
     log_.answered(a);
@@ -167,6 +180,7 @@ void House::listen() {
   http.problem = [this](std::string_view line) { log_.line(fmt::format("braid: {}", line)); };
   server_ = std::make_unique<HttpServer>(std::move(http), own_routes(),
                                          unavailable("The model is being loaded.", "loading"));
+  listening_ = server_.get();
 }
 
 void House::load() {
@@ -219,9 +233,19 @@ void House::open() {
   server_->open(routes);
 }
 
+std::string House::example() const {
+  const std::string& address = server_->address();
+  const bool unix_socket = address.starts_with("unix:");
+  return fmt::format(
+      R"(curl {}{}/v1/chat/completions {}-H "Content-Type: application/json" -d '{}')",
+      unix_socket ? fmt::format("--unix-socket {} ", address.substr(5)) : std::string(),
+      unix_socket ? "http://localhost" : address,
+      with_keys_ ? "-H \"Authorization: Bearer $KEY\" " : "",
+      R"({"messages": [{"role": "user", "content": "Who are you?"}]})");
+}
+
 void House::run(const InterruptGuard& interrupt) {
-  fmt::print("{} is served at {}\nTry: curl {}/health\n", served_->name, server_->address(),
-             server_->address());
+  fmt::print("{} is served at {}\nTry: {}\n", served_->name, server_->address(), example());
   std::fflush(stdout);
   while (!interrupt.interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   if (!options_.quiet)
@@ -236,6 +260,7 @@ void House::run(const InterruptGuard& interrupt) {
 
 int serve(const ServeOptions& o) {
   const InterruptGuard interrupt;
+  std::signal(SIGPIPE, SIG_IGN);
   House house(o);
   house.listen();
   house.load();

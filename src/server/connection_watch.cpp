@@ -169,6 +169,11 @@ void ConnectionWatch::drop_working() {
   poke();
 }
 
+void ConnectionWatch::settle() {
+  std::unique_lock lock(mutex_);
+  settled_.wait(lock, [&] { return lost_.empty() && !telling_; });
+}
+
 size_t ConnectionWatch::connections() const {
   const std::lock_guard lock(mutex_);
   return connections_.size();
@@ -217,6 +222,11 @@ void ConnectionWatch::loop() {
     }
     std::array<epoll_event, 64> events{};
     const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
+    {
+      const std::lock_guard lock(mutex_);
+      lost.swap(lost_);
+      telling_ = true;
+    }
     for (int i = 0; i < n; ++i) {
       const Id id = events[static_cast<size_t>(i)].data.u64;
       if (id != 0) {
@@ -226,12 +236,13 @@ void ConnectionWatch::loop() {
       uint64_t count = 0;
       [[maybe_unused]] const ssize_t read = ::read(wakeup_, &count, sizeof count);
     }
-    {
-      const std::lock_guard lock(mutex_);
-      lost.swap(lost_);
-    }
     for (const auto& exchange : lost) exchange->lost();
     lost.clear();
+    {
+      const std::lock_guard lock(mutex_);
+      telling_ = false;
+      settled_.notify_all();
+    }
     look_around(working);
     for (const auto& exchange : working) exchange->tick(Clock::now());
     working.clear();

@@ -10,6 +10,7 @@
 #include "server/http_limits.h"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,7 @@ class ConnectionWatch {
   void tell_lost(std::shared_ptr<HttpExchange> exchange);
   void drop_resting();  // those between two requests
   void drop_working();
+  void settle();  // returns when all who were to be told have been
   size_t connections() const;
 
  private:
@@ -67,7 +69,8 @@ class ConnectionWatch {
   std::unordered_map<Id, Connection> connections_;
   std::vector<std::shared_ptr<HttpExchange>> lost_;
   Id next_ = 1;
-  bool ending_ = false;
+  bool ending_ = false, telling_ = false;
+  std::condition_variable settled_;
   std::thread thread_;
 };
 

@@ -122,10 +122,6 @@ bool HttpServer::Core::judge_size(Incoming& in, const BodyFraming& framing) {
     in.close = true;
     return false;
   }
-  if (!reserve(in, framing.length.value_or(0))) {
-    refuse_for_now(in, "Too many large requests are being received: try again.", "overloaded");
-    return false;
-  }
   return true;
 }
 
@@ -158,7 +154,7 @@ bool HttpServer::Core::has_body_part(Seat& seat, std::string_view part) {
                        options_.limits.body_bytes),
            "body_too_large");
     in.close = true;
-  } else if (in.arrived > in.reserved && !reserve(in, part.size())) {
+  } else if (!reserve(in, part.size())) {
     refuse_for_now(in, "Too many large requests are being received: try again.", "overloaded");
   } else {
     body.append(part);
@@ -226,28 +222,28 @@ void HttpServer::Core::completed(Seat& seat, bool whole) {
   const std::unique_ptr<Incoming> in = std::move(seat.incoming);
   if (!in || !in->exchange) return;
   HttpExchange& exchange = *in->exchange;
-  const bool was_working = in->handed_over;
-  if (exchange.over() && was_working) watch_.tell_lost(in->exchange);
+  // First what must not be missed if memory runs out below.
+  const bool somebody_waits = exchange.over() && in->handed_over;
   watch_.rests(seat.watch);
   release(*in);
-  if (options_.answered) {
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - in->began;
-    HttpAnswer answer{.id = exchange.request.id,
-                      .method = exchange.request.method,
-                      .path = exchange.request.path,
-                      .client = seat.client,
-                      .route = in->match.route != nullptr ? in->match.route->path : "other",
-                      .status = exchange.status() != 0 ? exchange.status() : 499,
-                      .seconds = took.count(),
-                      .bytes = exchange.bytes(),
-                      .whole = whole};
-    options_.answered(answer);
+  if (in->handed_over) {
+    const std::lock_guard lock(mutex_);
+    --open_;
+    if (in->in_work) --in_work_;
+    fewer_.notify_all();
   }
-  if (!was_working) return;
-  const std::lock_guard lock(mutex_);
-  --open_;
-  if (in->in_work) --in_work_;
-  fewer_.notify_all();
+  if (somebody_waits) watch_.tell_lost(in->exchange);
+  if (!options_.answered) return;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - in->began;
+  options_.answered({.id = exchange.request.id,
+                     .method = exchange.request.method,
+                     .path = exchange.request.path,
+                     .client = seat.client,
+                     .route = in->match.route != nullptr ? in->match.route->path : "other",
+                     .status = exchange.status() != 0 ? exchange.status() : 499,
+                     .seconds = took.count(),
+                     .bytes = exchange.bytes(),
+                     .whole = whole});
 }
 
 HttpServerStats HttpServer::Core::stats() const {

@@ -50,6 +50,7 @@ class HttpServer::Core {
   bool has_all(Seat& seat, MHD_Connection* connection);
   void completed(Seat& seat, bool whole);
   void logged(std::string line);
+  void trouble(const char* what) noexcept;
 
  private:
   struct Events;  // what libmicrohttpd calls

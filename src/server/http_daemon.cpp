@@ -80,6 +80,19 @@ MHD_Response* response_of(const std::shared_ptr<HttpExchange>& exchange) {
 }  // namespace
 
 struct HttpServer::Core::Events {
+  // Nothing may be thrown through a C library: memory may be short for one request, and the others
+  // go on.
+  template <class Call>
+  static void guarded(void* core, const Call& call) noexcept {
+    try {
+      call();
+    } catch (const std::exception& error) {
+      static_cast<Core*>(core)->trouble(error.what());
+    } catch (...) {
+      static_cast<Core*>(core)->trouble("an exception of an unknown kind");
+    }
+  }
+
   static Seat* seat_of(MHD_Connection* connection) {
     return static_cast<Seat*>(
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context);
@@ -94,34 +107,43 @@ struct HttpServer::Core::Events {
     }
     const int fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    *seat = static_cast<Core*>(core)->accepted(fd, client_of(connection));
+    guarded(core, [&] { *seat = static_cast<Core*>(core)->accepted(fd, client_of(connection)); });
   }
 
   static void* begins(void* core, const char* target, MHD_Connection* connection) {
-    return static_cast<Core*>(core)->begins(*seat_of(connection), target);
+    void* incoming = nullptr;
+    guarded(core, [&] {
+      if (Seat* seat = seat_of(connection))
+        incoming = static_cast<Core*>(core)->begins(*seat, target);
+    });
+    return incoming;
   }
 
   static MHD_Result request(void* core, MHD_Connection* connection, const char*, const char* method,
                             const char*, const char* part, size_t* size, void** incoming) {
     auto& self = *static_cast<Core*>(core);
-    auto& in = *static_cast<Incoming*>(*incoming);
-    bool goes_on = true;
-    if (!in.exchange) {
-      goes_on = self.has_head(*seat_of(connection), connection, method);
-    } else if (*size > 0) {
-      goes_on = self.has_body_part(*seat_of(connection), {part, *size});
-      *size = 0;
-    } else {
-      goes_on = self.has_all(*seat_of(connection), connection);
-    }
+    bool goes_on = false;
+    guarded(core, [&] {
+      if (*incoming == nullptr) return;
+      if (!static_cast<Incoming*>(*incoming)->exchange) {
+        goes_on = self.has_head(*seat_of(connection), connection, method);
+      } else if (*size > 0) {
+        goes_on = self.has_body_part(*seat_of(connection), {part, *size});
+        *size = 0;
+      } else {
+        goes_on = self.has_all(*seat_of(connection), connection);
+      }
+    });
     return goes_on ? MHD_YES : MHD_NO;
   }
 
   static void completed(void* core, MHD_Connection* connection, void** incoming,
                         MHD_RequestTerminationCode how) {
     *incoming = nullptr;
-    static_cast<Core*>(core)->completed(*seat_of(connection),
-                                        how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    guarded(core, [&] {
+      if (Seat* seat = seat_of(connection)) static_cast<Core*>(core)->completed(*seat, whole);
+    });
   }
 
   // Percent signs are ours to decode (http_text.h): a decoded NUL would end the path here.
@@ -191,6 +213,13 @@ void HttpServer::Core::start_daemon() {
         "other",
         said_.empty() ? "" : ": ", said_);
   if (daemon_ == nullptr) fail("{}: the server cannot start: {}", address, said_);
+}
+
+void HttpServer::Core::trouble(const char* what) noexcept {
+  try {
+    if (options_.problem) options_.problem(fmt::format("the network's thread: {}", what));
+  } catch (...) {  // there is nobody left to tell
+  }
 }
 
 void HttpServer::Core::logged(std::string line) {
@@ -297,6 +326,7 @@ void HttpServer::Core::stop(double grace_seconds) {
       fewer_.wait_for(lock, std::chrono::milliseconds(20), [&] { return open_ == 0; });
     }
   }
+  watch_.settle();
   workers_.reset();
   MHD_stop_daemon(daemon_);
   daemon_ = nullptr;

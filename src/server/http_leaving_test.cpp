@@ -239,6 +239,7 @@ TEST(Stopping, LetsWorkEndAndTakesNoMore) {
   exchange->reply(200, "text/plain", "done");
   const Answer answer = working.answer();
   EXPECT_EQ(answer.body, "done");
+  EXPECT_EQ(answer.headers.at("connection"), "close");
   stopping.join();
   EXPECT_TRUE(working.closed_by_server());
 }

@@ -104,14 +104,15 @@ TEST(HttpLimits, BodiesOfAllTogether) {
   limits.bodies_bytes = 1500;
   TestServer house(with(limits));
   Client first(house.port()), second(house.port());
-  first.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc");
+  first.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" +
+             std::string(900, 'a'));
   EXPECT_TRUE(soon([&] { return house.server->stats().connections == 2; }));
   std::this_thread::sleep_for(20ms);
   second.post("/echo", std::string(1000, 'b'));
   const Answer answer = second.answer();
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.headers.at("retry-after"), "2");
-  first.send(std::string(997, 'c'));
+  first.send(std::string(100, 'c'));
   EXPECT_EQ(first.answer().status, 200);
   second.post("/echo", std::string(1000, 'b'));  // given back
   EXPECT_EQ(second.answer().status, 200);
@@ -224,6 +225,17 @@ TEST(HttpLimits, ABodyThatComesByteByByte) {
   EXPECT_LT(seconds_since(start), 1.5);
   EXPECT_EQ(house.noted().status, 499);  // nothing of this request came to an answer
   EXPECT_FALSE(house.noted().whole);
+}
+
+TEST(HttpLimits, ABodyMayTakeLongerThanAHead) {
+  HttpLimits limits = impatient();
+  limits.body_seconds = 5;
+  TestServer house(with(limits));
+  Client client(house.port());
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  std::this_thread::sleep_for(700ms);
+  client.send("def");
+  EXPECT_EQ(client.answer().body, "abcdef");
 }
 
 TEST(HttpLimits, AnIdleConnectionEndsWithoutAWord) {

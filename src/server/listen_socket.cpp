@@ -10,9 +10,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 namespace braid {
 namespace {
@@ -116,14 +119,21 @@ void ListenSocket::listen_on_port(const std::string& host, int port, int backlog
          gai_strerror(code));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> freed(found, freeaddrinfo);
   int error = EADDRNOTAVAIL;
-  for (const addrinfo* one = found; one != nullptr && fd_ < 0; one = one->ai_next) {
+  std::vector<const addrinfo*> places;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) places.push_back(one);
+  // "localhost" is two addresses; who tries the other one first comes here in the end.
+  std::ranges::stable_sort(places, {}, [](const addrinfo* p) { return p->ai_family != AF_INET; });
+  for (const addrinfo* one : places) {
+    if (fd_ >= 0) break;
     const int fd = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
       error = errno;
       continue;
     }
-    const int on = 1;
+    const int on = 1, off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (one->ai_family == AF_INET6)  // "::" means all, those of version 4 too
+      setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (bind(fd, one->ai_addr, one->ai_addrlen) == 0 && listen(fd, backlog) == 0) {
       fd_ = fd;
     } else {

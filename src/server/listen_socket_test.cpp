@@ -44,6 +44,12 @@ TEST(ListenSocket, AnyFreePort) {
   EXPECT_EQ(socket.address(), fmt::format("127.0.0.1:{}", socket.port()));
 }
 
+TEST(ListenSocket, NamesOfThisMachine) {
+  EXPECT_TRUE(ListenSocket("localhost", 0, 8).address().starts_with("127.0.0.1:"));
+  EXPECT_TRUE(ListenSocket("0.0.0.0", 0, 8).address().starts_with("0.0.0.0:"));
+  EXPECT_TRUE(ListenSocket("", 0, 8).address().starts_with("0.0.0.0:"));
+}
+
 TEST(ListenSocket, ErrorsNameTheRemedy) {
   const ListenSocket taken("127.0.0.1", 0, 8);
   const std::string busy = error_of("127.0.0.1", taken.port());

@@ -3,8 +3,8 @@
 
 usage: check_dots.py BUILD_FOLDER [--objdump OBJDUMP]
 
-Every product of packed strips (product<type, rows>, product_rows<type, rows> or product_many<type> of
-special/packed_*.cc) must hold the dot instruction of its set, but for a product_many that calls product_rows,
+Every product of packed strips (product<type, rows>, ready_block<type, rows> or product_many<type> of
+special/packed_*.cc) must hold the dot instruction of its set, but for a product_many that calls ready_block,
 and so must the attention of sets that have one for words: a compiler that finds another way, or a kernel that
 falls back on plain code, is seen here and not in a measurement months later. Prints one line per violation;
 exits with 1 when there is one, or when a set has no such kernel at all.
@@ -31,9 +31,9 @@ WORDS = {
     "avxvnni": r"\{vex\} vpdpwssd .*%ymm",
     "avx512vnni": r"\bvpdpwssd .*%zmm",
 }
-# braid::<isa>::(anonymous namespace)::product<(braid::PackedType)T, N>(...), product_rows<T, N>(...),
+# braid::<isa>::(anonymous namespace)::product<(braid::PackedType)T, N>(...), ready_block<T, N>(...),
 # or product_many<T>(...)
-PRODUCT = re.compile(r"\d(product|product_rows|product_many)ILNS_10PackedTypeE(\d+)E(?:Li(\d+)E)?EE")
+PRODUCT = re.compile(r"\d(product|ready_block|product_many)ILNS_10PackedTypeE(\d+)E(?:Li(\d+)E)?EE")
 
 
 # All that is left of a function that is equal to another: types may differ in nothing but their names.
@@ -57,7 +57,7 @@ def check_object(isa, name, text):
         for symbol, code in functions(text).items():
             if (found := PRODUCT.search(symbol)) and not symbol.endswith(".cold"):
                 kind, rows = int(found[2]), int(found[3] or 12)
-                if found[1] == "product_many" and re.search(rf"call.*product_rowsILNS_10PackedTypeE{kind}E", code):
+                if found[1] == "product_many" and re.search(rf"call.*ready_blockILNS_10PackedTypeE{kind}E", code):
                     continue
                 seen += 1
                 if not re.search(PRODUCTS[isa](rows), code):

@@ -173,6 +173,70 @@ class Serve(unittest.TestCase):
                 for connection in [*idle, silent]:
                     connection.close()
 
+    # ---- Requests that run when something happens
+
+    def begin_long(self, server):
+        """A stream of thousands of tokens that has given some already."""
+        connection = server.connection()
+        connection.request("POST", "/v1/completions", headers={"Content-Type": "application/json"}, body=json.dumps({
+            "prompt": "One day", "max_tokens": 100000, "stream": True, "ignore_eos": True, "temperature": 0}))
+        stream = connection.getresponse()
+        self.assertEqual(stream.status, 200)
+        while not stream.readline().startswith(b"data: "):
+            pass
+        return connection, stream
+
+    def running(self, server):
+        return int(re.search(r"\nbraid_requests_running (\d+)\n", server.ask("GET", "/metrics")[1]).group(1))
+
+    def test_a_running_request_ends_within_the_grace(self):
+        with Server("-c", "2048", "--grace", "60") as server:
+            connection, stream = self.begin_long(server)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            with self.assertRaises(OSError):
+                server.ask("GET", "/health")
+            self.assertTrue(stream.read().endswith(b"data: [DONE]\n\n"))
+            self.assertEqual(server.process.wait(PATIENCE), 0)
+            connection.close()
+
+    def test_what_is_left_after_the_grace_is_handed_back(self):
+        with Server("-c", "32768", "--grace", "0.3") as server:
+            connection, stream = self.begin_long(server)
+            start = time.monotonic()
+            server.process.send_signal(signal.SIGINT)
+            rest = stream.read()
+            self.assertLess(time.monotonic() - start, 10)
+            self.assertIn(b"data: ", rest)
+            self.assertEqual(server.process.wait(PATIENCE), 0)
+            connection.close()
+
+    def test_the_second_signal_ends_it_at_once(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)):
+            with Server("-c", "32768", "--grace", "60") as server:
+                connection, _ = self.begin_long(server)
+                server.process.send_signal(first)
+                time.sleep(0.3)
+                self.assertIsNone(server.process.poll())
+                server.process.send_signal(second)
+                self.assertEqual(server.process.wait(5), -second)
+                connection.close()
+
+    def test_a_client_that_goes_ends_its_work(self):
+        for tls in ([], ["--tls-cert", str(DATA / "certificate.pem"), "--tls-key", str(DATA / "key.pem")]):
+            with self.subTest(tls=bool(tls)), Server("-c", "32768", *tls) as server:
+                self.one_goes(server)
+
+    def one_goes(self, server):
+        connection, stream = self.begin_long(server)
+        self.assertEqual(self.running(server), 1)
+        start = time.monotonic()
+        stream.close()
+        connection.close()
+        while self.running(server) > 0 and time.monotonic() - start < PATIENCE:
+            time.sleep(0.01)
+        self.assertLess(time.monotonic() - start, 2)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
