@@ -6,7 +6,9 @@
 #include "device/packed.h"
 #include "device/program.h"
 
+#include <atomic>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,6 +40,12 @@ class Buffer {
   Device* device_ = nullptr;
   std::byte* data_ = nullptr;
   size_t size_ = 0;
+};
+
+// A run that was told to stop did.
+class Stopped : public std::exception {
+ public:
+  const char* what() const noexcept override { return "stopped"; }
 };
 
 class Device {
@@ -93,8 +101,11 @@ class Device {
   // without a cache.
   virtual std::string pack_cache_file() const { return {}; }
 
-  // Runs the recorded steps to their end. An exception of any thread arrives here.
-  virtual void run(const Program& program, const Buffer& workspace) = 0;
+  // Runs the recorded steps to their end. An exception of any thread arrives here. Throws Stopped
+  // soon after somebody sets *stop, which is looked at when a phase begins; null: nobody will.
+  virtual void run(const Program& program, const Buffer& workspace,
+                   const std::atomic<bool>* stop) = 0;
+  void run(const Program& program, const Buffer& workspace) { run(program, workspace, nullptr); }
   // Barriers that all runs so far took: the ends of their phases; 0 where there are none.
   virtual uint64_t barriers() const { return 0; }
   // Weight bytes that the threads have read in all runs so far.

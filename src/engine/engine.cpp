@@ -186,9 +186,10 @@ size_t Engine::bucket(int64_t rows) const {
 
 const Program& Engine::program(int64_t rows) const { return forward_[bucket(rows)]; }
 
-void Engine::run(const Rows& rows, const std::vector<Program>& programs, bool want_hidden) {
+void Engine::run(const Rows& rows, const std::vector<Program>& programs, bool want_hidden,
+                 const std::atomic<bool>* stop) {
   rows.upload();
-  device_.run(programs[bucket(rows.count())], workspace_);
+  device_.run(programs[bucket(rows.count())], workspace_, stop);
   const auto vocabulary = static_cast<size_t>(spec().vocabulary);
   logit_rows_ = rows.logit_count();
   logits_.resize(static_cast<size_t>(logit_rows_) * vocabulary);
@@ -198,7 +199,7 @@ void Engine::run(const Rows& rows, const std::vector<Program>& programs, bool wa
   device_.download(hidden_.data(), hidden_out_.data(), hidden_.size() * sizeof(float));
 }
 
-void Engine::step(std::span<const Feed> feeds) {
+bool Engine::step(std::span<const Feed> feeds, const std::atomic<bool>* stop) {
   Rows rows(*this);
   for (const Feed& feed : feeds)
     rows.add(*feed.sequence, feed.sequence->length(), feed.tokens, feed.logits);
@@ -206,13 +207,20 @@ void Engine::step(std::span<const Feed> feeds) {
     feed.sequence->reserve(static_cast<int64_t>(feed.tokens.size()));
     rows.add_pages(*feed.sequence);
   }
-  try {
-    run(rows, forward_, options_.draft);
-  } catch (...) {
+  const auto abandon = [&] {
     for (const Feed& feed : feeds) feed.sequence->abandon(static_cast<int64_t>(feed.tokens.size()));
+  };
+  try {
+    run(rows, forward_, options_.draft, stop);
+  } catch (const Stopped&) {
+    abandon();
+    return false;
+  } catch (...) {
+    abandon();
     throw;
   }
   for (const Feed& feed : feeds) feed.sequence->advance(feed.tokens);
+  return true;
 }
 
 void Engine::draft(std::span<const DraftFeed> feeds) {

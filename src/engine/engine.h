@@ -10,6 +10,7 @@
 #include "state/pool.h"
 #include "state/sequence.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -78,8 +79,9 @@ class Engine {
   const Program& program(int64_t rows) const;
 
   // Runs one step. Throws Error, moving nothing, for tokens that the vocabulary does not have and
-  // for more rows or positions than were planned.
-  void step(std::span<const Feed> feeds);
+  // for more rows or positions than were planned. Whoever sets *stop meanwhile ends it early: then
+  // it returns false, and the sequences are as after any step that broke off (Sequence::abandon).
+  bool step(std::span<const Feed> feeds, const std::atomic<bool>* stop = nullptr);
   // Runs the MTP layer; needs options.draft.
   void draft(std::span<const DraftFeed> feeds);
 
@@ -92,7 +94,8 @@ class Engine {
   class Rows;
 
   void record();
-  void run(const Rows& rows, const std::vector<Program>& programs, bool want_hidden);
+  void run(const Rows& rows, const std::vector<Program>& programs, bool want_hidden,
+           const std::atomic<bool>* stop = nullptr);
   size_t bucket(int64_t rows) const;
 
   EngineOptions options_;

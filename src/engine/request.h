@@ -1,7 +1,7 @@
 // What a caller asks of the scheduler, and what it hears.
 //
 // Callbacks run on the scheduler's thread, between steps, so they must be quick: put into a queue
-// what takes long. One that throws ends its own request and harms no other.
+// what takes long. One that throws, whatever it throws, ends its own request and harms no other.
 #pragma once
 
 #include "sample/options.h"
@@ -51,6 +51,7 @@ struct Outcome {
 struct Request {
   std::vector<int32_t> prompt;
   std::vector<int64_t> messages;  // positions in the prompt where messages end, for snapshots
+  int realm = 0;  // what a prompt leaves behind serves, and shows itself to, its own realm alone
   SamplerOptions sampling;
   int64_t max_tokens = -1;  // below 0: as many as the context takes
   std::vector<int32_t> end_tokens;

@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include "base/check.h"
+#include "engine/scheduler_job.h"
 
 #include <algorithm>
 #include <utility>
@@ -9,18 +10,21 @@ namespace braid {
 
 namespace {
 
-PrefixTreeOptions fitting(PrefixTreeOptions options, const Engine& engine) {
-  options.drafts = engine.options().draft;
+SchedulerOptions fitting(SchedulerOptions options, const Engine& engine) {
+  const EngineOptions& planned = engine.options();
+  if (planned.logit_rows < planned.sequences)
+    fail("{} rows with logits for {} sequences: each may need one in a step; plan {}",
+         planned.logit_rows, planned.sequences, planned.sequences);
+  options.prefix.drafts = planned.draft;
   return options;
 }
 
 // A prompt waits for another that is running when that spares so many tokens.
 constexpr int64_t kWorthWaiting = 64;
-
-double seconds_between(std::chrono::steady_clock::time_point from,
-                       std::chrono::steady_clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
+// Snapshots that one plans for those that wait for it: each is a copy of the state.
+constexpr int kMarksForOthers = 8;
+// While all wait for the disk, deadlines are looked at so often.
+constexpr std::chrono::milliseconds kGlance{20};
 
 int64_t common(std::span<const int32_t> a, std::span<const int32_t> b) {
   const auto n = static_cast<ptrdiff_t>(std::min(a.size(), b.size()));
@@ -51,45 +55,16 @@ std::string_view name_of(EndReason reason) {
   return "";
 }
 
-// A request on its way. What it is worth is `tokens`: prompt and answer so far. Its sequence runs
-// after them, all but the last token at the most while it decodes, and may be taken away and begun
-// anew at any time.
-struct Scheduler::Job {
-  Job(RequestId number, Request&& from, const SamplerVocabulary& vocabulary)
-      : id(number),
-        request(std::move(from)),
-        tokens(request.prompt),
-        sampler(request.sampling, vocabulary) {}
-
-  int64_t prompt() const { return static_cast<int64_t>(request.prompt.size()); }
-  int64_t answer() const { return static_cast<int64_t>(tokens.size()) - prompt(); }
-  int64_t length() const { return sequence ? sequence->length() : 0; }
-  int64_t pending() const { return static_cast<int64_t>(tokens.size()) - length(); }
-  bool suspect() const { return length() < suspect_until; }
-  bool decoding() const { return pending() == 1 && answer() > 0; }
-
-  RequestId id;
-  Request request;
-  Clock::time_point submitted;
-  int64_t pages = 0;  // that it may need at the most
-  int64_t most = 0;   // tokens of the answer
-  std::vector<int32_t> tokens;
-  Sampler sampler;
-  std::optional<Sequence> sequence;
-  std::vector<PlannedMark> marks;  // to come, the next one last
-  Outcome outcome;
-  bool started = false, ended = false;
-  int64_t suspect_until = 0;  // where a step would have brought it that failed
-};
-
 Scheduler::Scheduler(Engine& engine, const SamplerVocabulary& vocabulary,
                      const SchedulerOptions& options)
     : engine_(engine),
       vocabulary_(vocabulary),
-      options_(options),
-      tree_(engine.pool(), fitting(options.prefix, engine)),
+      options_(fitting(options, engine)),
+      tree_(engine.pool(), options_.prefix),
       shared_(options.shared_seconds, engine.options().ubatch),
       alone_(options.alone_seconds, engine.options().ubatch),
+      disk_(open_disk()),
+      saver_(disk_ ? std::make_unique<PrefixSaver>(tree_, *disk_) : nullptr),
       thread_([this] { loop(); }) {}
 
 Scheduler::~Scheduler() { shut_down(0); }
@@ -149,6 +124,7 @@ void Scheduler::cancel(RequestId id) {
   {
     const std::lock_guard lock(mutex_);
     cancelled_.insert(id);
+    stop_for_cancelled();
   }
   came_.notify_one();
 }
@@ -167,16 +143,19 @@ void Scheduler::loop() {
       end_late();
       admit();
       step();
-    } catch (const std::exception& error) {
-      fail_all(error.what());
+    } catch (...) {
+      fail_all(caught());
     }
     forget_ended();
+    save_some();
     publish();
   }
+  finish_saving();
+  publish();
 }
 
 // Braid contradicts itself outside of any request: none of them can be trusted to be whole.
-void Scheduler::fail_all(const char* what) {
+void Scheduler::fail_all(const std::string& what) {
   for (const auto* jobs : {&running_, &waiting_})
     for (const auto& job : *jobs)
       if (job) end(*job, EndReason::kFailed, what);
@@ -190,9 +169,15 @@ bool Scheduler::take_in() {
   bool handing_back = false;
   {
     std::unique_lock lock(mutex_);
-    const bool idle = running_.empty() && waiting_.empty();
-    came_.wait(lock,
-               [&] { return !idle || !incoming_.empty() || !cancelled_.empty() || closing_; });
+    const auto something = [&] {
+      return !incoming_.empty() || !cancelled_.empty() || woken_ || (closing_ && waiting_.empty());
+    };
+    const bool idle = running_.empty() && (waiting_.empty() || reading_ != 0) && !more_to_save_;
+    if (idle && waiting_.empty())
+      came_.wait(lock, something);
+    else if (idle)
+      came_.wait_for(lock, kGlance, something);
+    woken_ = false;
     counts_.submitted += static_cast<int64_t>(incoming_.size());
     for (auto& job : incoming_) waiting_.push_back(std::move(job));
     incoming_.clear();
@@ -200,6 +185,7 @@ bool Scheduler::take_in() {
     if (closing_ && running_.empty() && waiting_.empty()) return false;
     handing_back = closing_ && Clock::now() >= closing_at_;
   }
+  take_read();
   for (const auto* jobs : {&running_, &waiting_})
     for (const auto& job : *jobs)
       if (cancelled.contains(job->id))
@@ -233,22 +219,32 @@ void Scheduler::admit() {
   });
   for (auto& job : waiting_) {
     if (static_cast<int>(running_.size()) == engine_.options().sequences) break;
+    if (still_waits(*job) || awaits_disk(*job)) continue;
     try {
       const Admission admission = try_admit(*job);
       if (admission == Admission::kNoRoom) break;
       if (admission == Admission::kStarted) running_.push_back(std::move(job));
-    } catch (const std::exception& error) {
-      end(*job, EndReason::kFailed, error.what());
+    } catch (...) {
+      end(*job, EndReason::kFailed, caught());
     }
   }
   std::erase(waiting_, nullptr);
   forget_ended();
-  CHECK(!running_.empty() || waiting_.empty());
+  CHECK(!running_.empty() || waiting_.empty() || reading_ != 0);
 }
 
 Scheduler::Admission Scheduler::try_admit(Job& job) {
-  PrefixMatch match = tree_.find(job.tokens);
-  if (follows_another(job, match)) return Admission::kWaits;
+  ++counts_.lookups;
+  PrefixMatch match = tree_.find(job.tokens, job.request.realm);
+  if (follows_another(job, match) || read_from_disk(job, match.usable)) return Admission::kWaits;
+  if (job.state && job.state_usable <= match.usable) {
+    job.state.reset();
+    reading_ = 0;
+  }
+  if (job.state) {  // shares nothing of what is here
+    match.shared.clear();
+    match.kept.clear();
+  }
   const int64_t free =
       engine_.pool().free_pages() + tree_.reclaimable_pages(match.kept) - promised_pages();
   const bool fits = job.pages - static_cast<int64_t>(match.shared.size()) <= free;
@@ -258,38 +254,63 @@ Scheduler::Admission Scheduler::try_admit(Job& job) {
   return Admission::kStarted;
 }
 
+// Whether the one that it was found to wait for runs and has not come far enough.
+bool Scheduler::still_waits(Job& job) const {
+  if (job.waits_for == 0) return false;
+  for (const auto& other : running_)
+    if (other->id == job.waits_for && other->length() < job.waits_until) return true;
+  job.waits_for = 0;
+  return false;
+}
+
 // Whether it is better to wait for one that runs the same beginning now. If that has just run it,
 // its state is stored here and now.
-bool Scheduler::follows_another(const Job& job, PrefixMatch& match) {
+bool Scheduler::follows_another(Job& job, PrefixMatch& match) {
   const auto most = static_cast<int64_t>(job.tokens.size()) - 1;
   for (const auto& other : running_) {
+    if (other->request.realm != job.request.realm) continue;
     if (other->request.priority < job.request.priority) continue;
     const int64_t same = std::min({common(other->tokens, job.tokens), most, other->prompt()});
     if (same < match.usable + kWorthWaiting) continue;
     if (other->length() < same) {
-      const bool planned = std::any_of(
-          other->marks.begin(), other->marks.end(),
-          [&](const PlannedMark& m) { return m.at >= same && m.at / kBlock * kBlock <= same; });
-      if (!planned) {
-        other->marks.push_back({same, Mark::kBranch});
-        std::sort(other->marks.begin(), other->marks.end(),
-                  [](const PlannedMark& a, const PlannedMark& b) { return a.at > b.at; });
-      }
+      const int64_t until = plan_mark_for_others(*other, same);
+      if (until < match.usable + kWorthWaiting) continue;
+      job.waits_for = other->id;
+      job.waits_until = until;
       return true;
     }
     if (other->sequence->floor() > same) continue;
-    tree_.store(*other->sequence, same, Mark::kBranch, false);
-    match = tree_.find(job.tokens);  // refused or not, others may have gone
+    tree_.store(*other->sequence, same, Mark::kBranch, false, other->request.realm);
+    match = tree_.find(job.tokens, job.request.realm);  // refused or not, others may have gone
   }
   return false;
 }
 
+// Where the job will leave a snapshot that serves `same` of its tokens, or as many of them as its
+// marks allow; 0 when none will.
+int64_t Scheduler::plan_mark_for_others(Job& job, int64_t same) {
+  int64_t below = 0;
+  for (const PlannedMark& mark : job.marks) {
+    if (mark.at >= same && mark.at / kBlock * kBlock <= same) return mark.at;
+    if (mark.at < same) below = std::max(below, mark.at);
+  }
+  if (job.marks_for_others == kMarksForOthers) return below;
+  ++job.marks_for_others;
+  ++counts_.marks_for_others;
+  job.marks.push_back({same, Mark::kBranch});
+  std::sort(job.marks.begin(), job.marks.end(),
+            [](const PlannedMark& a, const PlannedMark& b) { return a.at > b.at; });
+  return same;
+}
+
 void Scheduler::start(Job& job, bool from_tree) {
   PrefixMatch match;
-  if (from_tree)
-    job.sequence.emplace(tree_.start(job.tokens, match));
-  else
-    job.sequence.emplace(engine_.pool());
+  if (!restore_from_disk(job, match)) {
+    if (from_tree)
+      job.sequence.emplace(tree_.start(job.tokens, match, job.request.realm));
+    else
+      job.sequence.emplace(engine_.pool());
+  }
   job.marks = plan_marks(job.length(), job.prompt(), job.request.messages, match);
   std::reverse(job.marks.begin(), job.marks.end());
   if (std::exchange(job.started, true)) return;
@@ -299,154 +320,25 @@ void Scheduler::start(Job& job, bool from_tree) {
   job.outcome.cached = std::move(match);
 }
 
-// ---- A step
-
-void Scheduler::step() {
-  if (running_.empty()) return;
-  // Those in front get the rows that are left over.
-  std::rotate(running_.begin(), running_.begin() + 1, running_.end());
-  const std::vector<Job*> jobs = take_turns();
-  std::vector<Work> work;
-  for (const Job* job : jobs) {
-    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority};
-    // From there the ring still reaches back to the mark.
-    if (!job->marks.empty()) w.until = job->marks.back().at + kBlock - job->length();
-    work.push_back(w);
-  }
-  const bool alone = running_.size() == 1 && waiting_.empty();
-  StepBudget& budget = alone ? alone_ : shared_;
-  const std::vector<int64_t> rows = plan_rows(work, budget.rows(), engine_.options().ubatch);
-  const auto before = Clock::now();
-  run(jobs, rows);
-  const double seconds = seconds_between(before, Clock::now());
-  int64_t all = 0;
-  for (const int64_t n : rows) all += n;
-  budget.note(all, seconds);
-  counts_.longest_step_seconds = std::max(counts_.longest_step_seconds, seconds);
-}
-
-// All that run, or the first of those alone that were in a step that failed.
-std::vector<Scheduler::Job*> Scheduler::take_turns() const {
-  std::vector<Job*> jobs;
-  for (const auto& job : running_) {
-    if (job->suspect()) return {job.get()};
-    jobs.push_back(job.get());
-  }
-  return jobs;
-}
-
-void Scheduler::run(std::span<Job* const> jobs, std::span<const int64_t> rows) {
-  std::vector<Feed> feeds;
-  std::vector<Job*> fed;
-  std::vector<int64_t> fed_rows;
-  int64_t missing = 0;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    if (rows[i] == 0) continue;
-    Job& job = *jobs[i];
-    const auto tokens =
-        std::span(job.tokens)
-            .subspan(static_cast<size_t>(job.length()), static_cast<size_t>(rows[i]));
-    const bool chooses = rows[i] == job.pending() && job.answer() < job.most;
-    feeds.push_back({&*job.sequence, tokens, chooses});
-    fed.push_back(&job);
-    fed_rows.push_back(rows[i]);
-    missing += StatePool::pages_for(job.length() + rows[i]) -
-               static_cast<int64_t>(job.sequence->pages().size());
-  }
-  ++counts_.steps;
-  try {
-    CHECK(tree_.make_room(missing));
-    engine_.step(feeds);
-  } catch (const std::exception& error) {
-    return step_failed(fed, fed_rows, error.what());
-  }
-  int64_t row = 0;
-  for (size_t i = 0; i < fed.size(); ++i) {
-    const bool chooses = feeds[i].logits > 0;
-    try {
-      went_on(*fed[i], fed_rows[i], chooses ? engine_.logits(row) : std::span<const float>());
-    } catch (const std::exception& error) {
-      end(*fed[i], EndReason::kFailed, error.what());
-    }
-    row += chooses;
-  }
-}
-
-void Scheduler::went_on(Job& job, int64_t rows, std::span<const float> logits) {
-  const int64_t from = job.length() - rows;
-  const int64_t of_prompt = std::max<int64_t>(std::min(job.length(), job.prompt()) - from, 0);
-  job.outcome.prompt_rows += of_prompt;
-  counts_.prompt_rows += of_prompt;
-  store_marks(job);
-  if (of_prompt > 0 && job.request.on_progress)
-    job.request.on_progress(
-        {job.prompt(), job.outcome.cached.usable, std::min(job.length(), job.prompt())});
-  if (!logits.empty())
-    choose(job, logits);
-  else if (job.pending() == 0)
-    end(job, EndReason::kMaxTokens);  // of 0
-}
-
-void Scheduler::store_marks(Job& job) {
-  while (!job.marks.empty() && job.marks.back().at <= job.length()) {
-    const PlannedMark mark = job.marks.back();
-    job.marks.pop_back();
-    if (mark.at >= job.sequence->floor()) tree_.store(*job.sequence, mark.at, mark.mark, false);
-  }
-}
-
-void Scheduler::choose(Job& job, std::span<const float> logits) {
-  const int32_t token = job.sampler.sample(logits, workspace_);
-  if (job.answer() == 0)
-    job.outcome.first_token_seconds = seconds_between(job.submitted, Clock::now());
-  const auto& ends = job.request.end_tokens;
-  if (std::find(ends.begin(), ends.end(), token) != ends.end()) {
-    job.outcome.end_token = token;
-    return end(job, EndReason::kEndToken);
-  }
-  job.sampler.accept(token);
-  job.tokens.push_back(token);
-  ++counts_.answer_tokens;
-  if (job.request.on_token && !job.request.on_token(token, logits))
-    return end(job, EndReason::kStopped);
-  if (job.answer() == job.most)
-    end(job, job.most == job.request.max_tokens ? EndReason::kMaxTokens : EndReason::kContextFull);
-}
-
-// Who was alone is at fault; others run alone until they are past this step. A state that was lost
-// is run again, and becomes what it was, so nobody sees more of it than the time.
-void Scheduler::step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
-                            const char* what) {
-  ++counts_.failed_steps;
-  if (jobs.size() == 1) return end(*jobs.front(), EndReason::kFailed, what);
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    Job* job = jobs[i];
-    job->suspect_until = job->length() + rows[i];
-    if (job->length() >= job->sequence->floor()) continue;
-    job->sequence.reset();
-    const auto at = std::find_if(running_.begin(), running_.end(),
-                                 [&](const auto& running) { return running.get() == job; });
-    waiting_.push_back(std::move(*at));
-    running_.erase(at);
-  }
-}
-
 // ---- The end
 
-void Scheduler::end(Job& job, EndReason reason, const std::string& error) {
+void Scheduler::end(Job& job, EndReason reason, std::string error) {
   if (std::exchange(job.ended, true)) return;
   if (job.sequence && reason != EndReason::kFailed && job.length() >= job.sequence->floor()) {
     try {
-      tree_.store(*job.sequence, job.length(), job.answer() > 0 ? Mark::kEnd : Mark::kPrompt, true);
-    } catch (const std::exception&) {
+      store(job, job.length(), job.answer() > 0 ? Mark::kEnd : Mark::kPrompt, true);
+    } catch (...) {
       // A favour to later requests; this one hears of its end in any case.
     }
   }
   job.sequence.reset();
+  if (reading_ == job.id) reading_ = 0;
   Outcome& outcome = job.outcome;
   outcome.reason = reason;
-  outcome.error = error;
-  outcome.tokens.assign(job.tokens.begin() + job.prompt(), job.tokens.end());
+  outcome.error = std::move(error);
+  // Takes no memory, so that whoever ends for want of it can still be told.
+  job.tokens.erase(job.tokens.begin(), job.tokens.begin() + job.prompt());
+  outcome.tokens = std::move(job.tokens);
   outcome.seed = job.sampler.seed();
   outcome.seconds = seconds_between(job.submitted, Clock::now());
   ++counts_.ended;
@@ -454,7 +346,7 @@ void Scheduler::end(Job& job, EndReason reason, const std::string& error) {
   if (!job.request.on_end) return;
   try {
     job.request.on_end(outcome);
-  } catch (const std::exception&) {
+  } catch (...) {
     // Nobody is left to hear of it.
   }
 }
@@ -468,6 +360,7 @@ void Scheduler::publish() {
   counts_.running = static_cast<int64_t>(running_.size());
   counts_.waiting = static_cast<int64_t>(waiting_.size());
   counts_.prefix = tree_.usage();
+  if (disk_) counts_.disk = disk_->stats();
   const std::lock_guard lock(mutex_);
   queued_ = counts_.waiting + static_cast<int64_t>(incoming_.size());
   published_ = counts_;

@@ -8,9 +8,12 @@
 // A request is admitted when a slot is free and all pages that it may ever need are, or can be made
 // free by forgetting what nobody uses, beside those promised to others: what has started never
 // runs out of memory. The first of the queue is never passed by one that needs less. A prompt that
-// begins as one that is running now waits until that has come so far, and goes on from there.
+// begins as one that is running now waits until that has come so far, and goes on from there; one
+// whose beginning is on the disk waits until it was read.
 //
-// A step that fails is run again request by request, so that only the one at fault ends.
+// A step that fails is run again request by request, so that only the one at fault ends. A step is
+// broken off in the middle when all who are in it were cancelled, or the others lose its time alone
+// and it is a slow one.
 #pragma once
 
 #include "engine/engine.h"
@@ -18,8 +21,10 @@
 #include "engine/step_plan.h"
 #include "sample/sampler.h"
 #include "state/marks.h"
+#include "state/prefix_saver.h"
 #include "state/prefix_tree.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -33,24 +38,30 @@ namespace braid {
 struct SchedulerOptions {
   PrefixTreeOptions prefix;
   double shared_seconds = 0.15;  // of a step while others run or wait
-  double alone_seconds = 0.25;   // of one that is for a single request: cancelling waits so long
+  double alone_seconds = 0.25;   // of one that is for a single request
   int queue = 256;               // most requests that wait
+  DiskCacheOptions disk;         // without a folder there is none
 };
 
 // So far, or as it is between two steps.
 struct SchedulerStats {
   int64_t running = 0, waiting = 0;
   int64_t submitted = 0, ended = 0, failed = 0;
-  int64_t steps = 0, failed_steps = 0;
+  int64_t steps = 0, failed_steps = 0, stopped_steps = 0;  // stopped: for those who were cancelled
+  int64_t lookups = 0;                                     // of prompts in the tree
+  int64_t marks_for_others = 0;  // snapshots planned for requests that wait for another
   int64_t prompt_tokens = 0, cached_tokens = 0, prompt_rows = 0, answer_tokens = 0;
   double longest_step_seconds = 0;
+  int64_t disk_tokens = 0;  // of the cached ones, read from the disk
   PrefixTreeUsage prefix;
+  DiskCacheStats disk;
 };
 
 class Scheduler {
  public:
   // Engine and vocabulary outlive the scheduler; the engine has no sequences, and nobody else uses
-  // it.
+  // it. Throws Error for an engine with fewer rows of logits than sequences, and for a folder that
+  // cannot be used.
   Scheduler(Engine& engine, const SamplerVocabulary& vocabulary, const SchedulerOptions& options);
   ~Scheduler();  // shut_down(0)
   Scheduler(const Scheduler&) = delete;
@@ -64,8 +75,8 @@ class Scheduler {
   SchedulerStats stats() const;
 
   // Takes no more requests, lets those that came end for so many seconds, hands the others back
-  // (kHandedBack, with what they have) and returns when all is over. From any thread but a
-  // callback.
+  // (kHandedBack, with what they have), writes what is worth it to the disk, and returns when all
+  // is over. From any thread but a callback.
   void shut_down(double grace_seconds);
 
  private:
@@ -78,19 +89,36 @@ class Scheduler {
   void end_late();
   void admit();
   Admission try_admit(Job& job);
-  bool follows_another(const Job& job, PrefixMatch& match);
+  bool still_waits(Job& job) const;
+  bool follows_another(Job& job, PrefixMatch& match);
+  int64_t plan_mark_for_others(Job& job, int64_t same);
   void start(Job& job, bool from_tree);
   int64_t promised_pages() const;
 
+  std::unique_ptr<DiskCache> open_disk();
+  bool awaits_disk(const Job& job) const;
+  bool read_from_disk(Job& job, int64_t usable);
+  void take_read();
+  bool restore_from_disk(Job& job, PrefixMatch& match);
+  void save_some();
+  void finish_saving();
+
   void step();
   std::vector<Job*> take_turns() const;
-  void run(std::span<Job* const> jobs, std::span<const int64_t> rows);
+  bool run(std::span<Job* const> jobs, std::span<const int64_t> rows);
+  void announce(std::span<Job* const> jobs, std::span<const int64_t> rows);
+  void withdraw();
+  void stop_for_cancelled();
   void went_on(Job& job, int64_t rows, std::span<const float> logits);
   void store_marks(Job& job);
+  void store(Job& job, int64_t length, Mark mark, bool ended);
   void choose(Job& job, std::span<const float> logits);
-  void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows, const char* what);
-  void end(Job& job, EndReason reason, const std::string& error = {});
-  void fail_all(const char* what);
+  void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
+                   const std::string& what);
+  void step_stopped(std::span<Job* const> jobs);
+  void begin_again(std::span<Job* const> jobs);
+  void end(Job& job, EndReason reason, std::string error = {});
+  void fail_all(const std::string& what);
   void forget_ended();
   void publish();
 
@@ -102,17 +130,33 @@ class Scheduler {
   StepBudget shared_, alone_;
   std::vector<std::unique_ptr<Job>> waiting_, running_;
   SchedulerStats counts_;
+  bool more_to_save_ = false;
+  RequestId reading_ = 0;         // who waits for the disk, or has what was read; 0: nobody
+  double last_step_seconds_ = 0;  // of one that came to its end
+  bool last_stopped_ = false;
+  std::atomic<bool> stop_{false};  // the step that runs
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable came_;
   std::vector<std::unique_ptr<Job>> incoming_;
   std::unordered_set<RequestId> cancelled_;
+  struct InStep {
+    RequestId id;
+    bool survives;  // when the step breaks off
+  };
+  std::vector<InStep> stepping_;  // in the step that runs
+  bool may_disturb_ = false;      // those in it who were not cancelled
   bool closing_ = false;
   Clock::time_point closing_at_;
   RequestId next_id_ = 1;
   int64_t queued_ = 0;  // incoming_ and waiting_
   SchedulerStats published_;
+  bool woken_ = false;  // by the disk
+  RequestId read_for_ = 0;
+  std::unique_ptr<DiskState> read_;
 
+  std::unique_ptr<DiskCache> disk_;
+  std::unique_ptr<PrefixSaver> saver_;
   std::mutex joining_;
   std::thread thread_;
 };

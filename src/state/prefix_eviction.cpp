@@ -52,7 +52,7 @@ void PrefixTree::merge_with_child(Node& node) {
 // Ends nodes that serve nobody, from this one upwards.
 void PrefixTree::tidy(const Node* from, const Node* keep) {
   Node* node = const_cast<Node*>(from);
-  while (node != root_.get() && !node->snapshot && node != keep) {
+  while (node->parent && !node->snapshot && node != keep) {
     if (node->children.size() > 1) return;
     if (node->children.size() == 1) return merge_with_child(*node);
     Node* parent = node->parent;
@@ -62,7 +62,7 @@ void PrefixTree::tidy(const Node* from, const Node* keep) {
 }
 
 void PrefixTree::drop_snapshot(Node& node, const Node* keep) {
-  CHECK(node.snapshot.has_value());
+  CHECK(node.snapshot);
   snapshot_bytes_ -= node.snapshot_bytes();
   node.snapshot.reset();
   ++evicted_;
@@ -104,7 +104,7 @@ PrefixTree::Node* PrefixTree::snapshot_victim(const Want& want) const {
   const bool by_value = options_.eviction == Eviction::kByValue;
   Node* victim = nullptr;
   double least = std::numeric_limits<double>::max();
-  root_->each([&](Node& node) {
+  each([&](Node& node) {
     if (node.snapshot_bytes() == 0) return;
     double value = static_cast<double>(node.last_use);
     if (by_value) {
@@ -151,7 +151,7 @@ PrefixTree::Node* PrefixTree::page_victim(const Want& want) const {
                        static_cast<double>(std::max<int64_t>(want.pages, 1));
   Node *victim = nullptr, *other = nullptr;
   double least = std::numeric_limits<double>::max(), least_other = least;
-  root_->each([&](Node& node) {
+  each([&](Node& node) {
     if (!node.children.empty() || !node.snapshot || &node == want.keep) return;
     const int64_t freed = freed_by(node);
     const double value = by_value

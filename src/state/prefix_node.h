@@ -4,7 +4,6 @@
 #include "state/prefix_tree.h"
 
 #include <deque>
-#include <optional>
 #include <unordered_set>
 
 namespace braid {
@@ -17,7 +16,8 @@ struct PrefixTree::Node {
   Node* parent = nullptr;
   std::vector<std::unique_ptr<Node>> children;
 
-  std::optional<RecurrentSnapshot> snapshot;
+  std::shared_ptr<const RecurrentSnapshot> snapshot;  // shared with who writes it to a disk
+  bool saved = false;                                 // it need not be written
   Mark mark = Mark::kGrid;
   bool used = false;
   double uses = 0;        // as of last_use, fading; inherited() to begin with
@@ -37,9 +37,14 @@ struct PrefixTree::Node {
   }
 };
 
+template <class F>
+void PrefixTree::each(F&& f) const {
+  for (const auto& [realm, root] : roots_) root->each(f);
+}
+
 // How far the tokens lead: whole nodes, and a part of one more.
 struct PrefixTree::Way {
-  Node* node = nullptr;  // the last one that is whole
+  Node* node = nullptr;  // the last one that is whole; null in a realm without a root
   Node* next = nullptr;  // the child of which a part is
   int64_t known = 0;
   int32_t other = -1;
@@ -69,6 +74,7 @@ class PrefixTree::Forgotten {
     order_.pop_front();
   }
   bool holds(uint64_t name) const { return names_.contains(name); }
+  bool empty() const { return names_.empty(); }
 
  private:
   static constexpr size_t kMost = 4096;

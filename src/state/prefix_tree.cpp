@@ -4,6 +4,7 @@
 #include "state/prefix_node.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -24,17 +25,29 @@ uint64_t named(uint64_t before, std::span<const int32_t> tokens) {
   return before;
 }
 
+// Other realms have other names for the same tokens.
+uint64_t name_of_root(int realm) { return realm == 0 ? 0 : named(0x7265616c6d, realm); }
+
 size_t common(std::span<const int32_t> a, std::span<const int32_t> b) {
   const size_t n = std::min(a.size(), b.size());
   return static_cast<size_t>(
       std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(n), b.begin()).first - a.begin());
 }
 
+// All of them numbers, none infinite. By their bits, so that it takes no longer than a copy.
+bool all_finite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t bad = 0;
+  for (const float value : values)
+    bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(value) & kExponent) == kExponent);
+  return bad == 0;
+}
+
 // What the tree keeps is a favour: where the machine has no memory for it, it does without.
 bool taken(const Sequence& sequence, int64_t length, RecurrentSnapshot& snapshot) {
   try {
     snapshot = take_recurrent(sequence, length);
-    return true;
+    return all_finite(snapshot.blocks) && all_finite(snapshot.conv);
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -47,10 +60,11 @@ PrefixTree::PrefixTree(StatePool& pool, const PrefixTreeOptions& options)
       options_(options),
       page_bytes_(
           StatePool::page_bytes(pool.spec(), pool.options().key_type, pool.options().value_type)),
-      root_(std::make_unique<Node>()),
       forgotten_(std::make_unique<Forgotten>()),
       held_(static_cast<size_t>(pool.options().pages) + 1) {
   CHECK(options.half_life > 0);
+  if (options_.snapshot_bytes == SIZE_MAX)
+    options_.snapshot_bytes = StatePool::bytes(pool.spec(), pool.options());
 }
 
 PrefixTree::~PrefixTree() { clear(); }
@@ -71,9 +85,11 @@ void PrefixTree::let_go(int32_t page) {
 
 // ---- Looking up
 
-PrefixTree::Way PrefixTree::walk(std::span<const int32_t> tokens) const {
-  Way way{root_.get()};
-  for (;;) {
+PrefixTree::Way PrefixTree::walk(std::span<const int32_t> tokens, int realm) const {
+  Way way;
+  const auto root = roots_.find(realm);
+  if (root != roots_.end()) way.node = root->second.get();
+  while (way.node) {
     const auto rest = tokens.subspan(static_cast<size_t>(way.known));
     Node* next = nullptr;
     for (const auto& child : way.node->children)
@@ -94,6 +110,7 @@ PrefixTree::Way PrefixTree::walk(std::span<const int32_t> tokens) const {
     }
     way.node = next;
   }
+  return way;
 }
 
 // The node whose snapshot serves most of the first `limit` tokens, all of which are known: one on
@@ -139,10 +156,10 @@ std::vector<int32_t> PrefixTree::pages_along(const Node& node, int64_t length) c
   return pages;
 }
 
-PrefixMatch PrefixTree::find(std::span<const int32_t> prompt) const {
+PrefixMatch PrefixTree::find(std::span<const int32_t> prompt, int realm) const {
   PrefixMatch match;
   if (prompt.empty()) return match;
-  const Way way = walk(prompt);
+  const Way way = walk(prompt, realm);
   const int64_t most = static_cast<int64_t>(prompt.size()) - 1;
   const int64_t limit = std::min(way.known, most);
   match.known = way.known;
@@ -163,21 +180,24 @@ PrefixMatch PrefixTree::find(std::span<const int32_t> prompt) const {
   match.missed = match.usable < limit ? Missed::kNoState
                  : match.other >= 0   ? Missed::kDiffers
                                       : Missed::kNew;
-  uint64_t name = 0;
-  for (int64_t i = 0; i < most; ++i) {
+  if (forgotten_->empty()) return match;
+  const Node* named_before = way.node;
+  while (named_before && named_before->end() > match.usable) named_before = named_before->parent;
+  uint64_t name = named_before ? named_before->name : name_of_root(realm);
+  for (int64_t i = named_before ? named_before->end() : 0; i <= most; ++i) {
     name = named(name, prompt[static_cast<size_t>(i)]);
     if (i + 1 > match.usable && forgotten_->holds(name)) match.missed = Missed::kEvicted;
   }
   return match;
 }
 
-Sequence PrefixTree::start(std::span<const int32_t> prompt, PrefixMatch& match) {
+Sequence PrefixTree::start(std::span<const int32_t> prompt, PrefixMatch& match, int realm) {
   ++clock_;
-  match = find(prompt);
+  match = find(prompt, realm);
   if (match.usable > 0) {
     const int64_t limit = std::min(match.known, static_cast<int64_t>(prompt.size()) - 1);
     int64_t usable = 0;
-    Node* node = const_cast<Node*>(usable_node(walk(prompt), limit, usable));
+    Node* node = const_cast<Node*>(usable_node(walk(prompt, realm), limit, usable));
     CHECK(node && usable == match.usable);
     if (free_pages(usable % kPageTokens != 0, node)) {
       if (!std::exchange(node->used, true)) ++marks_used_[static_cast<size_t>(node->mark)];
@@ -250,12 +270,17 @@ PrefixTree::Node& PrefixTree::grow(Node& parent, std::span<const int32_t> tokens
   return *parent.children.emplace_back(std::move(leaf));
 }
 
-bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool ended) {
+bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool ended, int realm) {
   CHECK(&sequence.pool() == &pool_);
   if (length == 0) return true;
   const auto tokens = sequence.tokens().first(static_cast<size_t>(length));
   const size_t bytes = recurrent_bytes(sequence, length);
-  Way way = walk(tokens);
+  auto& root = roots_[realm];
+  if (!root) {
+    root = std::make_unique<Node>();
+    root->name = name_of_root(realm);
+  }
+  Way way = walk(tokens, realm);
   if (way.known == length && !way.next && way.node->snapshot) {
     way.node->mark = std::max(way.node->mark, mark);
     way.node->last_use = clock_;
@@ -278,16 +303,16 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
                       [&](int32_t page) { return held_[static_cast<size_t>(page)] == 0; }) +
         copies;
   }
-  RecurrentSnapshot snapshot;
+  auto snapshot = std::make_shared<RecurrentSnapshot>();
   // What cannot fit costs nobody else its place.
   if (want.pages > most_pages() || !evict_for_snapshots(want) || !evict_for_pages(want, copies) ||
-      !taken(sequence, length, snapshot)) {
+      !taken(sequence, length, *snapshot)) {
     tidy(want.keep, nullptr);
     ++refused_;
     return false;
   }
-  CHECK(snapshot.bytes() == bytes);
-  way = walk(tokens);  // nodes may have been merged
+  CHECK(snapshot->bytes() == bytes);
+  way = walk(tokens, realm);  // nodes may have been merged
   if (way.next) way.node = &split(*way.next, way.known);
   if (way.known < length) {
     for (size_t i = 0; i < pages.size(); ++i) {
@@ -303,6 +328,7 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
   }
   Node& node = *way.node;
   node.snapshot = std::move(snapshot);
+  node.saved = false;
   node.mark = mark;
   node.uses = want.uses;
   node.used = false;
@@ -315,22 +341,30 @@ bool PrefixTree::store(const Sequence& sequence, int64_t length, Mark mark, bool
   return true;
 }
 
+void PrefixTree::forget(std::span<const int32_t> tokens, int realm) {
+  for (;;) {
+    Node* node = walk(tokens, realm).node;
+    while (node && !node->snapshot) node = node->parent;
+    if (!node) return;
+    drop_snapshot(*node, nullptr);  // nodes may go or be merged
+  }
+}
+
 void PrefixTree::clear() {
-  root_->each([&](Node& node) {
+  each([&](Node& node) {
     for (const int32_t page : node.pages) let_go(page);
   });
-  root_ = std::make_unique<Node>();
+  roots_.clear();
   snapshot_bytes_ = 0;
   CHECK(pages_ == 0);
 }
 
 PrefixTreeUsage PrefixTree::usage() const {
   PrefixTreeUsage u;
-  root_->each([&](const Node& node) {
-    ++u.nodes;
-    u.snapshots += node.snapshot.has_value();
+  each([&](const Node& node) {
+    u.nodes += node.parent != nullptr;
+    u.snapshots += node.snapshot != nullptr;
   });
-  --u.nodes;  // the root
   u.pages = pages_;
   u.kv_bytes = static_cast<size_t>(pages_) * page_bytes_;
   u.snapshot_bytes = snapshot_bytes_;
@@ -340,16 +374,65 @@ PrefixTreeUsage PrefixTree::usage() const {
   return u;
 }
 
+// ---- For a disk
+
+std::optional<PrefixTree::Unsaved> PrefixTree::most_worth_saving(
+    double worth, const std::function<bool(int)>& of_realm) const {
+  const Node* best = nullptr;
+  int realm = 0;
+  for (const auto& [number, root] : roots_) {
+    if (!of_realm(number)) continue;
+    root->each([&](const Node& node) {
+      if (!node.snapshot || node.saved) return;
+      const Node* above = node.snapshot_above();
+      while (above && !above->saved) above = above->snapshot_above();
+      const double value = likelihood(node, node.children.size()) * cost(above, node.end());
+      if (value < worth) return;
+      worth = value;
+      best = &node;
+      realm = number;
+    });
+  }
+  if (!best) return std::nullopt;
+  return Unsaved{tokens_up_to(*best), realm, best->mark, best->snapshot};
+}
+
+void PrefixTree::note_saved(std::span<const int32_t> tokens, int realm) {
+  const Way way = walk(tokens, realm);
+  if (way.node && way.node->snapshot && way.node->end() == static_cast<int64_t>(tokens.size()))
+    way.node->saved = true;
+}
+
+bool PrefixTree::copy_rows(std::span<const int32_t> tokens, int realm, KvPart& part) const {
+  const int64_t end = part.first + part.rows;
+  const Way way = walk(tokens.first(static_cast<size_t>(end)), realm);
+  if (way.known < end) return false;
+  if (part.rows == 0) return true;
+  const Node* node = way.next ? way.next : way.node;
+  const std::vector<int32_t> pages = pages_along(*node, end);
+  part = take_kv(pool_, std::span(pages).subspan(static_cast<size_t>(part.first / kPageTokens)),
+                 part.first, part.rows);
+  return true;
+}
+
+std::vector<int32_t> PrefixTree::tokens_up_to(const Node& node) {
+  std::vector<int32_t> tokens(static_cast<size_t>(node.end()));
+  for (const Node* n = &node; n; n = n->parent)
+    std::copy(n->tokens.begin(), n->tokens.end(), tokens.begin() + n->begin);
+  return tokens;
+}
+
 std::vector<PrefixTree::Kept> PrefixTree::kept() const {
   std::vector<Kept> all;
-  root_->each([&](const Node& node) {
-    if (!node.snapshot) return;
-    Kept& k = all.emplace_back();
-    k.floor = node.snapshot->floor;
-    k.mark = node.mark;
-    for (const Node* n = &node; n; n = n->parent)
-      k.tokens.insert(k.tokens.begin(), n->tokens.begin(), n->tokens.end());
-  });
+  for (const auto& [realm, root] : roots_)
+    root->each([&](const Node& node) {
+      if (!node.snapshot) return;
+      Kept& k = all.emplace_back();
+      k.floor = node.snapshot->floor;
+      k.mark = node.mark;
+      k.realm = realm;
+      k.tokens = tokens_up_to(node);
+    });
   return all;
 }
 

@@ -19,6 +19,9 @@
 // all so far, so a server whose template drops thoughts learns that ends of answers serve nobody.
 // What is worth less than all that would have to go for it is not stored.
 //
+// Realms keep lines apart: what is stored in one is found in no other, nor that it is there. They
+// share pages and budgets. Realms are few: each one that was ever named keeps a root.
+//
 // Pages are counted by the pool: one that a sequence uses stays where it is whatever goes here. One
 // thread owns a tree, the one that owns the pool; the pool outlives it.
 #pragma once
@@ -28,7 +31,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,6 +48,8 @@ enum class Eviction { kByValue, kLeastRecent };
 
 struct PrefixTreeOptions {
   size_t kv_bytes = SIZE_MAX;  // of pages, those that sequences use too included
+  // Of snapshots, which lie beside the pool. SIZE_MAX: as many as all slots and pages of the pool
+  // take, so that what nobody planned is at most as much again.
   size_t snapshot_bytes = SIZE_MAX;
   Eviction eviction = Eviction::kByValue;
   double half_life = 32;  // requests
@@ -66,6 +74,7 @@ struct PrefixMatch {
   Missed missed = Missed::kNew;
   std::vector<int32_t> shared;  // full pages that a sequence would share
   std::vector<int32_t> kept;    // pages that stay while it starts: not to be reckoned as free
+  bool from_disk = false;       // the tokens that are used were read from there
 };
 
 struct PrefixTreeUsage {
@@ -83,16 +92,19 @@ class PrefixTree {
   PrefixTree& operator=(const PrefixTree&) = delete;
 
   // What a prompt could use; changes nothing.
-  PrefixMatch find(std::span<const int32_t> prompt) const;
+  PrefixMatch find(std::span<const int32_t> prompt, int realm = 0) const;
   // A sequence that stands after the first `usable` tokens of the prompt, which it also counts as
   // used. May evict to copy a page; where even that gives none, the sequence starts empty and the
   // match says so. Throws Error when all slots are taken.
-  Sequence start(std::span<const int32_t> prompt, PrefixMatch& match);
+  Sequence start(std::span<const int32_t> prompt, PrefixMatch& match, int realm = 0);
 
   // Keeps the sequence's first `length` tokens, at least sequence.floor(), with a snapshot. What
   // a running sequence may go on to write is copied; pages of one that has `ended` are shared.
-  // False when that is worth less than what would have to go, or does not fit the budgets.
-  bool store(const Sequence& sequence, int64_t length, Mark mark, bool ended);
+  // False when that is worth less than what would have to go, does not fit the budgets, or is no
+  // number somewhere: then nobody is to go on from it.
+  bool store(const Sequence& sequence, int64_t length, Mark mark, bool ended, int realm = 0);
+  // Drops all snapshots that stand after beginnings of these tokens: one of them is spoilt.
+  void forget(std::span<const int32_t> tokens, int realm = 0);
 
   // Evicts until the pool has so many free pages; false when even an empty tree would not do.
   bool make_room(int64_t pages);
@@ -106,8 +118,26 @@ class PrefixTree {
     std::vector<int32_t> tokens;
     int64_t floor = 0;
     Mark mark = Mark::kGrid;
+    int realm = 0;
   };
   std::vector<Kept> kept() const;
+
+  // For a disk: the snapshot that is most worth a copy there, if that is worth so many tokens: how
+  // likely it is used times what that spares beside those that are saved already.
+  struct Unsaved {
+    std::vector<int32_t> tokens;
+    int realm = 0;
+    Mark mark = Mark::kGrid;
+    std::shared_ptr<const RecurrentSnapshot> recurrent;
+  };
+  std::optional<Unsaved> most_worth_saving(double worth,
+                                           const std::function<bool(int)>& of_realm) const;
+  // It is on the disk, or cannot be.
+  void note_saved(std::span<const int32_t> tokens, int realm);
+  // Fills the part's rows of these tokens; false when they are not here any more.
+  bool copy_rows(std::span<const int32_t> tokens, int realm, KvPart& part) const;
+  // Another number when anything may have become worth saving.
+  uint64_t version() const { return clock_ + static_cast<uint64_t>(stored_); }
 
  private:
   struct Node;
@@ -115,8 +145,11 @@ class PrefixTree {
   class Forgotten;
   struct Want;
 
-  Way walk(std::span<const int32_t> tokens) const;
+  template <class F>
+  void each(F&& f) const;
+  Way walk(std::span<const int32_t> tokens, int realm) const;
   const Node* usable_node(const Way& way, int64_t limit, int64_t& usable) const;
+  static std::vector<int32_t> tokens_up_to(const Node& node);
   std::vector<int32_t> pages_along(const Node& node, int64_t length) const;
 
   Node& split(Node& node, int64_t at);
@@ -148,7 +181,7 @@ class PrefixTree {
   StatePool& pool_;
   PrefixTreeOptions options_;
   size_t page_bytes_;
-  std::unique_ptr<Node> root_;
+  std::map<int, std::unique_ptr<Node>> roots_;  // by realm
   std::unique_ptr<Forgotten> forgotten_;
   std::vector<int32_t> held_;  // by page: how many nodes hold it
   int64_t pages_ = 0;          // with held_ > 0

@@ -3,6 +3,8 @@
 #include "state/state_test_support.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -182,6 +184,90 @@ TEST(PrefixTree, WithDraftsEachLineKeepsThePageBeforeIt) {
     EXPECT_EQ(shared_by(b) == page_b, drafts);
     EXPECT_EQ(f.tree.usage().pages, drafts ? 5 : 4);
   }
+}
+
+TEST(PrefixTree, RealmsShareBudgetsAndNothingElse) {
+  Fixture f({.kv_bytes = 20000});
+  const Tokens prompt = fresh(100), other = joined(first(prompt, 60), fresh(9));
+  const auto run = [&](int realm) {
+    PrefixMatch match;
+    Sequence sequence = f.tree.start(prompt, match, realm);
+    step(sequence, std::span(prompt).subspan(static_cast<size_t>(sequence.length())));
+    EXPECT_TRUE(whole(sequence));
+    f.tree.store(sequence, 100, Mark::kEnd, true, realm);
+    return match.usable;
+  };
+  EXPECT_EQ(run(5), 0);
+  for (const int realm : {0, 4, -5}) {
+    const PrefixMatch m = f.tree.find(other, realm);
+    EXPECT_EQ(m.known, 0);
+    EXPECT_EQ(m.other, -1);
+    EXPECT_EQ(m.missed, Missed::kNew);
+  }
+  EXPECT_EQ(f.tree.find(other, 5).known, 60);
+  EXPECT_EQ(run(0), 0);
+  EXPECT_EQ(run(5), 99);
+  EXPECT_EQ(f.tree.usage().pages, 4);
+  EXPECT_EQ(f.tree.kept().size(), 2u);
+  f.tree.forget(prompt, 5);
+  EXPECT_EQ(f.tree.find(prompt, 5).missed, Missed::kEvicted);
+  EXPECT_EQ(f.tree.find(prompt, 0).usable, 99);
+  EXPECT_EQ(f.tree.find(prompt, 4).missed, Missed::kNew);
+  for (int realm = 1; realm < 9; ++realm) run(realm);
+  EXPECT_LE(f.tree.usage().kv_bytes, 20000u);
+  EXPECT_GT(f.tree.usage().evicted, 1);
+}
+
+// What nobody planned is at most as much again as the pool.
+TEST(PrefixTree, WithoutAPlanSnapshotsTakeNoMoreThanThePool) {
+  Fixture f({}, 16);
+  const size_t pool = StatePool::bytes(f.pool.spec(), f.pool.options());
+  const Tokens prompt = fresh(900);
+  PrefixMatch match;
+  Sequence sequence = f.tree.start(prompt, match);
+  size_t most = 0;
+  for (const int32_t token : prompt) {
+    step(sequence, std::span(&token, 1));
+    f.tree.store(sequence, sequence.length(), Mark::kMessage, false);
+    most = std::max(most, f.tree.usage().snapshot_bytes);
+  }
+  EXPECT_LE(most, pool);
+  EXPECT_GT(most, pool / 2);
+  EXPECT_GT(f.tree.usage().evicted + f.tree.usage().refused, 100);
+}
+
+TEST(PrefixTree, StateThatIsNoNumberIsNotKept) {
+  Fixture f;
+  for (const float bad : {std::nanf(""), -std::numeric_limits<float>::infinity()})
+    for (const bool conv : {false, true}) {
+      const Tokens prompt = fresh(100);
+      PrefixMatch match;
+      Sequence sequence = f.tree.start(prompt, match);
+      step(sequence, prompt);
+      const RecurrentSlot slot = f.pool.recurrent()[3].slot(sequence.slot());
+      *(conv ? slot.conv(98) : slot.update(0, 97)) = bad;
+      EXPECT_FALSE(f.tree.store(sequence, 100, Mark::kEnd, true));
+      EXPECT_EQ(f.tree.find(prompt).known, 0);
+    }
+  EXPECT_EQ(f.tree.usage().nodes, 0);
+  EXPECT_EQ(f.tree.usage().refused, 4);
+}
+
+TEST(PrefixTree, ForgetsAWholeWay) {
+  Fixture f;
+  const Tokens prompt = fresh(200), branch = joined(first(prompt, 90), fresh(40));
+  f.converse(prompt, {50, 70, 150});
+  f.converse(branch);
+  f.tree.forget(first(prompt, 160));
+  EXPECT_EQ(f.tree.find(first(prompt, 160)).usable, 0);
+  EXPECT_EQ(f.tree.find(first(prompt, 160)).missed, Missed::kEvicted);
+  // What lies beyond, or beside, stays: whoever goes on from there will see.
+  EXPECT_EQ(f.tree.find(prompt).usable, 199);
+  EXPECT_EQ(f.tree.find(branch).usable, 129);
+  f.tree.forget(prompt);
+  f.tree.forget(branch);
+  EXPECT_EQ(f.tree.usage().nodes, 0);
+  EXPECT_EQ(f.tree.usage().pages, 0);
 }
 
 // ---- Random operations against a naive model
@@ -367,7 +453,7 @@ TEST_P(RandomOperations, AgreeWithANaiveModel) {
 INSTANTIATE_TEST_SUITE_P(
     All, RandomOperations,
     testing::Values(
-        Setting{"Unlimited", {}, true}, Setting{"Pages", {}},
+        Setting{"Unlimited", {.snapshot_bytes = SIZE_MAX - 1}, true}, Setting{"Pages", {}},
         Setting{"Budgets", {.kv_bytes = 60000, .snapshot_bytes = 12000}},
         Setting{"Tight", {.kv_bytes = 9000, .snapshot_bytes = 3000}},
         Setting{"LeastRecent",

@@ -77,6 +77,9 @@ void Sequence::reserve(int64_t n) {
         n, length(), missing + shared, kPageTokens, pool_->free_pages());
 
   pages_.reserve(pages_.size() + static_cast<size_t>(missing));
+  // Twice as much each time: a sequence grows token by token.
+  if (const auto tokens = static_cast<size_t>(end); tokens > tokens_.capacity())
+    tokens_.reserve(std::max(tokens, 2 * tokens_.capacity()));
   if (shared) {
     const int32_t own = pool_->clone_page(pages_[last]);
     pool_->release_page(std::exchange(pages_[last], own));
@@ -108,6 +111,11 @@ bool Sequence::abandon(int64_t n) {
   furthest_ = std::max(furthest_, length() + n);
   last_rows_ = 0;
   return length() >= floor();
+}
+
+bool Sequence::survives(int64_t n) const {
+  if (!pool_->spec().has_recurrent()) return true;
+  return length() >= std::max(base_floor_, rewind_floor(std::max(furthest_, length() + n)));
 }
 
 void Sequence::commit(int64_t accepted) {

@@ -14,6 +14,7 @@
 
 namespace braid {
 
+struct KvPart;
 struct RecurrentSnapshot;
 struct Snapshot;
 
@@ -42,18 +43,20 @@ class Sequence {
   int64_t floor() const;  // shortest length that rewind and truncate reach
 
   // Makes positions [length, length + n) writable: takes pages, and copies the last, partly filled
-  // one when a fork shares it. Needed before every step. Throws Error, changing nothing, when pages
-  // run out.
+  // one when a fork shares it. Needed before every step. Throws, moving nothing, when pages (Error)
+  // or the machine's memory run out.
   void reserve(int64_t n);
   // Makes positions [from, length) writable too: copies the pages of them that a fork shares. For
   // the MTP layer alone, whose keys and values at a position depend on the token after it. Throws
   // Error when pages run out.
   void unshare(int64_t from);
-  // A step has written the rows of these tokens at the end.
+  // A step has written the rows of these tokens at the end. Takes no memory, so of the sequences of
+  // a step all move on or none does.
   void advance(std::span<const int32_t> tokens);
   // A step of n rows broke off: it may have written any of them, so they count for floor(). Returns
   // whether the sequence still stands; if not, only reset() and truncate(0) are left.
   bool abandon(int64_t n);
+  bool survives(int64_t n) const;  // what abandon() would return
   // Of the rows of the last advance() the first `accepted` stay.
   void commit(int64_t accepted);
 
@@ -71,6 +74,8 @@ class Sequence {
  private:
   Sequence(StatePool& pool, int32_t slot) : pool_(&pool), slot_(slot) {}
   friend Sequence restore(StatePool& pool, const Snapshot& snapshot);
+  friend Sequence restore(StatePool& pool, std::span<const int32_t> tokens,
+                          const RecurrentSnapshot& recurrent, std::span<const KvPart> parts);
   friend Sequence resume(StatePool& pool, std::span<const int32_t> tokens,
                          std::span<const int32_t> pages, const RecurrentSnapshot& recurrent,
                          int64_t taken_at);

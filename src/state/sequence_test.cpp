@@ -101,6 +101,23 @@ TEST(RewindFloor, IsExactAfterRestore) {
   f.expect_empty();
 }
 
+// Of the sequences of a step all must move on, so nothing may fail once it has run.
+TEST(Sequence, AdvancingTakesNoMemory) {
+  HostDevice device;
+  StatePool pool(device, small_spec(), {.slots = 1, .pages = 20, .key_type = DType::F32});
+  Sequence sequence(pool);
+  int moved = 0;
+  for (int64_t n = 1; sequence.length() + n < 1000; n = n * 2 % 97) {
+    const int32_t* before = sequence.tokens().data();
+    sequence.reserve(n);
+    const int32_t* reserved = sequence.tokens().data();
+    moved += before != reserved;
+    sequence.advance(fresh(n));
+    EXPECT_EQ(sequence.tokens().data(), reserved);
+  }
+  EXPECT_LT(moved, 14);
+}
+
 TEST(Sequence, RefusesToStepBackTooFarAndStaysAsItIs) {
   Fixture f;
   Sequence sequence(f.pool);

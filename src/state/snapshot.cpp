@@ -332,6 +332,57 @@ Sequence restore(StatePool& pool, const Snapshot& s) {
   return sequence;
 }
 
+size_t kv_row_bytes(const StatePool& pool) {
+  return StatePool::page_bytes(pool.spec(), pool.options().key_type, pool.options().value_type) /
+         kPageTokens;
+}
+
+size_t recurrent_block_floats(const StateSpec& spec, int64_t length) {
+  return block_floats(spec, length);
+}
+
+size_t recurrent_conv_floats(const StateSpec& spec, int64_t length, int64_t floor) {
+  return static_cast<size_t>(length - first_conv(floor)) * conv_floats(spec);
+}
+
+KvPart take_kv(const StatePool& pool, std::span<const int32_t> pages, int64_t first, int64_t rows) {
+  CHECK(first % kPageTokens == 0 &&
+        static_cast<int64_t>(pages.size()) == StatePool::pages_for(rows));
+  KvPart part{first, rows, {}};
+  part.bytes.resize(static_cast<size_t>(rows) * kv_row_bytes(pool));
+  visit_kv(pool, pages, rows, [&](const KvPool& layer, const KvSpan& span, size_t byte) {
+    pool.device().get_kv_rows(layer, span, &part.bytes[byte]);
+  });
+  return part;
+}
+
+Sequence restore(StatePool& pool, std::span<const int32_t> tokens,
+                 const RecurrentSnapshot& recurrent, std::span<const KvPart> parts) {
+  const auto length = static_cast<int64_t>(tokens.size());
+  CHECK(recurrent.floor >= 0 && recurrent.floor <= length);
+  CHECK(recurrent.blocks.size() == block_floats(pool.spec(), length));
+  CHECK(recurrent.conv.size() == recurrent_conv_floats(pool.spec(), length, recurrent.floor));
+  Sequence sequence(pool);
+  sequence.reserve(length);
+  put_recurrent(pool, sequence.slot(), recurrent, length);
+  int64_t covered = 0;
+  for (const KvPart& part : parts) {
+    CHECK(part.first == covered && part.first % kPageTokens == 0);
+    CHECK(part.bytes.size() == static_cast<size_t>(part.rows) * kv_row_bytes(pool));
+    covered += part.rows;
+    CHECK(covered <= length);
+    visit_kv(pool, sequence.pages().subspan(static_cast<size_t>(part.first / kPageTokens)),
+             part.rows, [&](const KvPool& layer, const KvSpan& span, size_t byte) {
+               pool.device().put_kv_rows(layer, span, &part.bytes[byte]);
+             });
+  }
+  CHECK(covered == length);
+  sequence.tokens_.assign(tokens.begin(), tokens.end());
+  sequence.furthest_ = length;
+  sequence.base_floor_ = recurrent.floor;
+  return sequence;
+}
+
 Sequence resume(StatePool& pool, std::span<const int32_t> tokens, std::span<const int32_t> pages,
                 const RecurrentSnapshot& recurrent, int64_t taken_at) {
   const auto length = static_cast<int64_t>(tokens.size());

@@ -50,6 +50,22 @@ Snapshot take(const Sequence& sequence);
 // shapes or cache types, or the pool is exhausted.
 Sequence restore(StatePool& pool, const Snapshot& snapshot);
 
+// The same in parts, as a disk may keep them: keys and values of `rows` positions from `first` on,
+// which is a multiple of kPageTokens, in the order of KvSnapshot.
+struct KvPart {
+  int64_t first = 0, rows = 0;
+  std::vector<std::byte> bytes;
+};
+size_t kv_row_bytes(const StatePool& pool);  // of one position
+// Of the positions that lie on these pages, the first of which is the part's first.
+KvPart take_kv(const StatePool& pool, std::span<const int32_t> pages, int64_t first, int64_t rows);
+// How many floats the parts of a snapshot have that stands at `length`.
+size_t recurrent_block_floats(const StateSpec& spec, int64_t length);
+size_t recurrent_conv_floats(const StateSpec& spec, int64_t length, int64_t floor);
+// The parts cover all tokens; all sizes are right. Throws Error when the pool is exhausted.
+Sequence restore(StatePool& pool, std::span<const int32_t> tokens,
+                 const RecurrentSnapshot& recurrent, std::span<const KvPart> parts);
+
 // The recurrent part alone, of the sequence as it was at `length`, which lies between its floor and
 // its length: what the ring still holds needs no step of its own.
 RecurrentSnapshot take_recurrent(const Sequence& sequence, int64_t length);

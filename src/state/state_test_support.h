@@ -36,7 +36,7 @@ class HostDevice : public Device {
   PackedRouter prepare(const RouterFileWeights&) override { return {}; }
   PackedExperts prepare(const ExpertsFileWeights&) override { return {}; }
   PackedMtpJoint prepare(const MtpJointFileWeights&) override { return {}; }
-  void run(const Program&, const Buffer&) override {}
+  void run(const Program&, const Buffer&, const std::atomic<bool>*) override {}
   uint64_t weight_bytes_read() const override { return 0; }
 
   size_t limit = SIZE_MAX;  // bytes that the device has

@@ -220,7 +220,8 @@ class CpuDevice final : public Device {
     return spans;
   }
 
-  void run(const Program& program, const Buffer& workspace) override {
+  void run(const Program& program, const Buffer& workspace,
+           const std::atomic<bool>* stop) override {
     CHECK(workspace.size() >= program.workspace());
     CHECK(pending_.empty());
     Team& team = program.threads() == team_.threads() ? team_ : batch_team();
@@ -229,6 +230,8 @@ class CpuDevice final : public Device {
     for (size_t s = 0; s < program.steps().size(); ++s)
       for (int p = 0; p < program.steps()[s].phases; ++p) phases_.push_back({s, p});
     const auto work = [&](int phase, int thread) {
+      // One thread alone decides; the others hear of it as of any other exception.
+      if (thread == 0 && stop && stop->load(std::memory_order_relaxed)) throw Stopped();
       const auto [step, own] = phases_[static_cast<size_t>(phase)];
       Timer& timer = timers_[static_cast<size_t>(thread)];
       Counters& counters = counters_[static_cast<size_t>(thread) * kOpNames.size() +

@@ -40,7 +40,7 @@ class MeasureDevice final : public Device {
   }
 
   void load(const LoadRequest& request) override { like_->load(request); }
-  void run(const Program&, const Buffer&) override {}
+  void run(const Program&, const Buffer&, const std::atomic<bool>*) override {}
   uint64_t weight_bytes_read() const override { return 0; }
 
  protected:

@@ -87,11 +87,13 @@ class RefDevice final : public Device {
             static_cast<int>(w.w.rows())};
   }
 
-  void run(const Program& program, const Buffer& workspace) override {
+  void run(const Program& program, const Buffer& workspace,
+           const std::atomic<bool>* stop) override {
     CHECK_THAT(workspace.size() >= program.workspace(), "a workspace of {} bytes, {} needed",
                workspace.size(), program.workspace());
     for (const Program::Step& step : program.steps())
       team_.run(step.phases, [&](int phase, int thread) {
+        if (thread == 0 && stop && stop->load(std::memory_order_relaxed)) throw Stopped();
         step.work({phase, thread, team_.threads(), workspace.data(),
                    &counters_[static_cast<size_t>(thread) * kOpNames.size() + step.args.index()]});
       });

@@ -1,0 +1,221 @@
+// The scheduler's steps: who is in one, what follows from it, and what when it breaks off.
+#include "base/check.h"
+#include "engine/scheduler_job.h"
+
+#include <algorithm>
+
+namespace braid {
+
+namespace {
+
+// Whoever cancels waits so many seconds without complaint.
+constexpr double kSoonEnough = 0.2;
+
+}  // namespace
+
+void Scheduler::step() {
+  if (running_.empty()) return;
+  // Those in front get the rows that are left over.
+  std::rotate(running_.begin(), running_.begin() + 1, running_.end());
+  const std::vector<Job*> jobs = take_turns();
+  std::vector<Work> work;
+  for (const Job* job : jobs) {
+    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority};
+    // From there the ring still reaches back to the mark.
+    if (!job->marks.empty()) w.until = job->marks.back().at + kBlock - job->length();
+    if (job->length() < job->suspect_from)
+      w.until = std::min(w.until, job->suspect_from - job->length());
+    work.push_back(w);
+  }
+  const bool alone = running_.size() == 1 && waiting_.empty();
+  StepBudget& budget = alone ? alone_ : shared_;
+  const std::vector<int64_t> rows = plan_rows(work, budget.rows(), engine_.options().ubatch);
+  const auto before = Clock::now();
+  if (!run(jobs, rows)) return;
+  const double seconds = seconds_between(before, Clock::now());
+  int64_t all = 0;
+  for (const int64_t n : rows) all += n;
+  budget.note(all, seconds);
+  last_step_seconds_ = seconds;
+  counts_.longest_step_seconds = std::max(counts_.longest_step_seconds, seconds);
+}
+
+// All that run, or the first of those alone that were in a step that failed.
+std::vector<Scheduler::Job*> Scheduler::take_turns() const {
+  std::vector<Job*> jobs;
+  for (const auto& job : running_) {
+    if (job->suspect()) return {job.get()};
+    jobs.push_back(job.get());
+  }
+  return jobs;
+}
+
+// Whether the step came to its end.
+bool Scheduler::run(std::span<Job* const> jobs, std::span<const int64_t> rows) {
+  std::vector<Feed> feeds;
+  std::vector<Job*> fed;
+  std::vector<int64_t> fed_rows;
+  int64_t missing = 0;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (rows[i] == 0) continue;
+    Job& job = *jobs[i];
+    const auto tokens =
+        std::span(job.tokens)
+            .subspan(static_cast<size_t>(job.length()), static_cast<size_t>(rows[i]));
+    const bool chooses = rows[i] == job.pending() && job.answer() < job.most;
+    feeds.push_back({&*job.sequence, tokens, chooses});
+    fed.push_back(&job);
+    fed_rows.push_back(rows[i]);
+    missing += StatePool::pages_for(job.length() + rows[i]) -
+               static_cast<int64_t>(job.sequence->pages().size());
+  }
+  ++counts_.steps;
+  bool done = false;
+  std::string error;
+  announce(fed, fed_rows);
+  try {
+    CHECK(tree_.make_room(missing));
+    done = engine_.step(feeds, &stop_);
+  } catch (...) {
+    error = caught();
+    if (error.empty()) error = "a step failed";
+  }
+  last_stopped_ = !done && error.empty();
+  withdraw();
+  if (!done) {
+    last_stopped_ ? step_stopped(fed) : step_failed(fed, fed_rows, error);
+    return false;
+  }
+  int64_t row = 0;
+  for (size_t i = 0; i < fed.size(); ++i) {
+    const bool chooses = feeds[i].logits > 0;
+    try {
+      went_on(*fed[i], fed_rows[i], chooses ? engine_.logits(row) : std::span<const float>());
+    } catch (...) {
+      end(*fed[i], EndReason::kFailed, caught());
+    }
+    row += chooses;
+  }
+  return true;
+}
+
+// Tells cancel() what a stop would cost: who loses the state that the step began with.
+void Scheduler::announce(std::span<Job* const> jobs, std::span<const int64_t> rows) {
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < jobs.size(); ++i)
+    stepping_.push_back({jobs[i]->id, jobs[i]->sequence->survives(rows[i])});
+  // Company loses the time of this step, so it must be worth it, and not again and again.
+  may_disturb_ = last_step_seconds_ > kSoonEnough && !last_stopped_;
+  stop_for_cancelled();
+}
+
+void Scheduler::withdraw() {
+  const std::lock_guard lock(mutex_);
+  stepping_.clear();
+  stop_ = false;
+}
+
+// With the mutex held. Ends the step that runs now, if that is all right with all who are in it.
+void Scheduler::stop_for_cancelled() {
+  bool cancelled = false, company = false;
+  for (const InStep& one : stepping_) {
+    if (cancelled_.contains(one.id)) {
+      cancelled = true;
+      continue;
+    }
+    if (!one.survives) return;
+    company = true;
+  }
+  if (cancelled && (!company || may_disturb_)) stop_ = true;
+}
+
+void Scheduler::went_on(Job& job, int64_t rows, std::span<const float> logits) {
+  const int64_t from = job.length() - rows;
+  const int64_t of_prompt = std::max<int64_t>(std::min(job.length(), job.prompt()) - from, 0);
+  job.outcome.prompt_rows += of_prompt;
+  counts_.prompt_rows += of_prompt;
+  store_marks(job);
+  if (of_prompt > 0 && job.request.on_progress)
+    job.request.on_progress(
+        {job.prompt(), job.outcome.cached.usable, std::min(job.length(), job.prompt())});
+  if (!logits.empty())
+    choose(job, logits);
+  else if (job.pending() == 0)
+    end(job, EndReason::kMaxTokens);  // of 0
+}
+
+void Scheduler::store_marks(Job& job) {
+  while (!job.marks.empty() && job.marks.back().at <= job.length()) {
+    const PlannedMark mark = job.marks.back();
+    job.marks.pop_back();
+    if (mark.at >= job.sequence->floor()) store(job, mark.at, mark.mark, false);
+  }
+}
+
+void Scheduler::store(Job& job, int64_t length, Mark mark, bool ended) {
+  tree_.store(*job.sequence, length, mark, ended, job.request.realm);
+}
+
+void Scheduler::choose(Job& job, std::span<const float> logits) {
+  int32_t token = -1;
+  try {
+    token = job.sampler.sample(logits, workspace_);
+  } catch (const InternalError&) {
+    // Logits that are no numbers. Nobody can tell since when, so nobody goes on from there.
+    tree_.forget(job.tokens, job.request.realm);
+    throw;
+  }
+  if (job.answer() == 0)
+    job.outcome.first_token_seconds = seconds_between(job.submitted, Clock::now());
+  const auto& ends = job.request.end_tokens;
+  if (std::find(ends.begin(), ends.end(), token) != ends.end()) {
+    job.outcome.end_token = token;
+    return end(job, EndReason::kEndToken);
+  }
+  job.sampler.accept(token);
+  job.tokens.push_back(token);
+  ++counts_.answer_tokens;
+  if (job.request.on_token && !job.request.on_token(token, logits))
+    return end(job, EndReason::kStopped);
+  if (job.answer() == job.most)
+    end(job, job.most == job.request.max_tokens ? EndReason::kMaxTokens : EndReason::kContextFull);
+}
+
+// Who was alone is at fault; others run alone until they are past this step. A state that was lost
+// is run again, and becomes what it was, so nobody sees more of it than the time.
+void Scheduler::step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
+                            const std::string& what) {
+  ++counts_.failed_steps;
+  if (jobs.size() == 1) return end(*jobs.front(), EndReason::kFailed, what);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i]->suspect_from = jobs[i]->length();
+    jobs[i]->suspect_until = jobs[i]->length() + rows[i];
+  }
+  begin_again(jobs);
+}
+
+// For those who were cancelled; the others have lost a step's time.
+void Scheduler::step_stopped(std::span<Job* const> jobs) {
+  ++counts_.stopped_steps;
+  std::vector<Job*> others;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Job* job : jobs)
+      if (!cancelled_.contains(job->id)) others.push_back(job);
+  }
+  begin_again(others);
+}
+
+// Those of them whose state a step that broke off has spoilt wait for another start.
+void Scheduler::begin_again(std::span<Job* const> jobs) {
+  for (Job* job : jobs) {
+    if (job->length() >= job->sequence->floor()) continue;
+    job->sequence.reset();
+    const auto at = std::find_if(running_.begin(), running_.end(),
+                                 [&](const auto& running) { return running.get() == job; });
+    waiting_.push_back(std::move(*at));
+    running_.erase(at);
+  }
+}
+
+}  // namespace braid

@@ -1,0 +1,503 @@
+#include "state/disk_cache.h"
+
+#include "base/check.h"
+#include "base/checksum.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <random>
+#include <system_error>
+#include <utility>
+
+namespace braid {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What waits to be written is a copy in memory.
+constexpr size_t kMostWaiting = size_t{64} << 20;
+constexpr size_t kMostTasks = 8;
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+uint64_t now_ns() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+uint64_t sum_of(const std::string& text) { return checksum64(std::as_bytes(std::span(text))); }
+
+uint64_t fresh_id() {
+  static thread_local std::mt19937_64 random{
+      (uint64_t{std::random_device{}()} << 32 | std::random_device{}()) ^ now_ns()};
+  for (;;)
+    if (const uint64_t id = random(); id != 0) return id;
+}
+
+// "0123456789abcdef.state"
+bool is_name(const std::string& name) {
+  return name.size() > 17 && name.find_first_not_of("0123456789abcdef") == 16 &&
+         (name.substr(16) == ".state" || name.substr(16) == ".run");
+}
+
+}  // namespace
+
+DiskCache::DiskCache(const StatePool& pool, DiskCacheOptions options, std::function<void()> wake)
+    : pool_(pool),
+      options_(std::move(options)),
+      wake_(std::move(wake)),
+      index_(options_.run_tokens) {
+  CHECK(options_.run_tokens > 0 && options_.run_tokens % kPageTokens == 0);
+  std::string text =
+      fmt::format("{}\n{} {} {} {} {}\n", options_.key, kDiskVersion, kBlock, options_.run_tokens,
+                  info(pool.options().key_type).name, info(pool.options().value_type).name);
+  for (const LayerState& layer : pool.spec().layers) text += describe(layer) + "\n";
+  key_ = {sum_of(text), sum_of("again " + text)};
+  folder_ = fs::path(options_.folder) / fmt::format("{:016x}", key_[0]);
+  std::error_code failed;
+  fs::create_directories(options_.folder, failed);
+  if (failed) fail("{}: cannot be made: {}", options_.folder, failed.message());
+  // What users wrote is nobody else's business.
+  if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
+    fail("{}: cannot be made: {}", folder_, reason(errno));
+  lock();
+  read_folder();
+  make_room_among_others();
+  thread_ = std::thread([this] { loop(); });
+}
+
+DiskCache::~DiskCache() {
+  if (saving_) drop();
+  {
+    const std::lock_guard guard(mutex_);
+    ending_ = true;
+  }
+  came_.notify_one();
+  thread_.join();
+  ::close(lock_);
+}
+
+void DiskCache::lock() {
+  const std::string path = folder_ + "/lock";
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lock_ < 0) fail("{}: cannot be written: {}", path, reason(errno));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(std::exchange(lock_, -1));
+  if (error == EWOULDBLOCK)
+    fail("{}: another process uses it with the same model; give this one another folder",
+         options_.folder);
+  fail("{}: cannot be locked: {}", path, reason(error));
+}
+
+void DiskCache::read_folder() {
+  std::vector<DiskEntry> entries;
+  std::error_code failed;
+  for (fs::directory_iterator it(folder_, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const std::string name = it->path().filename();
+    if (name.ends_with(".part")) ::unlink(it->path().c_str());  // of a process that was killed
+    if (!is_name(name)) continue;
+    try {
+      entries.push_back(read_disk_entry(folder_, name, key_));
+    } catch (const Damaged& error) {
+      ++counts_.damaged;
+      trouble(fmt::format("{}; deleted", error.what()));
+      ::unlink(it->path().c_str());
+    } catch (const Error& error) {
+      trouble(error.what());
+    }
+  }
+  if (failed) fail("{}: cannot be read: {}", folder_, failed.message());
+  std::sort(entries.begin(), entries.end(),
+            [](const DiskEntry& a, const DiskEntry& b) { return a.first < b.first; });
+  for (DiskEntry& entry : entries) {
+    const std::string name = entry.name();
+    if (!index_.add(std::move(entry))) ::unlink((folder_ + "/" + name).c_str());
+  }
+  remove_files(index_.remove_unneeded());
+  make_room(0);
+}
+
+// What other models, or this one with other settings, left in the same place counts too: the
+// folders that were used longest ago go, but for those that another process uses.
+void DiskCache::make_room_among_others() {
+  struct Other {
+    fs::path folder;
+    fs::file_time_type used;
+    size_t bytes = 0;
+  };
+  std::vector<Other> others;
+  size_t all = index_.bytes();
+  std::error_code failed;
+  for (fs::directory_iterator it(options_.folder, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const std::string name = it->path().filename();
+    if (name.size() != 16 || name.find_first_not_of("0123456789abcdef") != std::string::npos ||
+        it->path() == fs::path(folder_) || !it->is_directory(failed))
+      continue;
+    Other& other = others.emplace_back(Other{it->path(), fs::file_time_type::min()});
+    for (fs::directory_iterator file(it->path(), failed), last; !failed && file != last;
+         file.increment(failed)) {
+      if (!is_name(file->path().filename())) continue;
+      std::error_code gone;
+      other.bytes += file->file_size(gone);
+      other.used = std::max(other.used, file->last_write_time(gone));
+    }
+    all += other.bytes;
+  }
+  std::sort(others.begin(), others.end(),
+            [](const Other& a, const Other& b) { return a.used < b.used; });
+  for (const Other& other : others) {
+    if (all <= options_.bytes) return;
+    const int fd = ::open((other.folder / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+      for (fs::directory_iterator file(other.folder, failed), last; !failed && file != last;
+           file.increment(failed)) {
+        const std::string name = file->path().filename();
+        if (is_name(name) || name.ends_with(".part")) ::unlink(file->path().c_str());
+      }
+      all -= other.bytes;
+    }
+    if (fd >= 0) ::close(fd);
+  }
+}
+
+bool DiskCache::realm_of(int realm, uint64_t& name) const {
+  const auto found = options_.realms.find(realm);
+  if (found == options_.realms.end()) {
+    name = 0;
+    return realm == 0;
+  }
+  name = sum_of(found->second);
+  return true;
+}
+
+bool DiskCache::takes(int realm) const {
+  uint64_t name = 0;
+  return realm_of(realm, name);
+}
+
+// ---- For the caller
+
+DiskIndex::Found DiskCache::find(int realm, std::span<const int32_t> tokens) const {
+  uint64_t name = 0;
+  if (!realm_of(realm, name)) return {};
+  const std::lock_guard guard(mutex_);
+  return index_.find(name, tokens);
+}
+
+void DiskCache::hand_over(std::function<void()> work, size_t bytes, bool first) {
+  {
+    const std::lock_guard guard(mutex_);
+    waiting_bytes_ += bytes;
+    Task task{std::move(work), bytes};
+    if (first)
+      tasks_.push_front(std::move(task));
+    else
+      tasks_.push_back(std::move(task));
+  }
+  came_.notify_one();
+}
+
+void DiskCache::load(uint64_t state, Loaded loaded) {
+  hand_over(
+      [this, state, loaded = std::move(loaded)] {
+        std::unique_ptr<DiskState> found;
+        try {
+          found = read(state);
+        } catch (const std::exception& error) {
+          trouble(error.what());
+        }
+        loaded(std::move(found));
+      },
+      0, true);
+}
+
+bool DiskCache::busy() const {
+  const std::lock_guard guard(mutex_);
+  return waiting_bytes_ > kMostWaiting || tasks_.size() >= kMostTasks;
+}
+
+bool DiskCache::idle() const {
+  const std::lock_guard guard(mutex_);
+  return tasks_.empty() && !working_;
+}
+
+DiskCache::Begun DiskCache::begin(int realm, std::vector<int32_t> tokens, size_t recurrent_bytes) {
+  CHECK(!saving_ && !tokens.empty());
+  auto saving = std::make_shared<Saving>();
+  if (!realm_of(realm, saving->realm)) return Begun::kTooLarge;
+  const size_t line = tokens.size() * (kv_row_bytes(pool_) + 2 * sizeof(int32_t));
+  if (line + recurrent_bytes > options_.bytes) return Begun::kTooLarge;
+  const std::lock_guard guard(mutex_);
+  if (std::chrono::steady_clock::now() < write_again_) return Begun::kNotNow;
+  if (index_.state_at(saving->realm, tokens) != 0) return Begun::kThereAlready;
+  saving->run = index_.last_run(saving->realm, tokens);
+  index_.hold(saving->run);
+  saving->handed = saving->run == 0 ? 0 : index_.get(saving->run).end();
+  saving->tokens = std::move(tokens);
+  saving_ = std::move(saving);
+  return Begun::kYes;
+}
+
+int64_t DiskCache::next_rows() const {
+  return std::min(options_.run_tokens,
+                  static_cast<int64_t>(saving_->tokens.size()) - saving_->handed);
+}
+
+bool DiskCache::failed() const {
+  const std::lock_guard guard(mutex_);
+  return saving_->failed;
+}
+
+void DiskCache::add_run(KvPart rows) {
+  CHECK(rows.first == saving_->handed && rows.rows == options_.run_tokens);
+  saving_->handed += rows.rows;
+  const size_t bytes = rows.bytes.size();
+  hand_over(
+      [this, saving = saving_, rows = std::make_shared<KvPart>(std::move(rows))] {
+        DiskEntry entry;
+        entry.first = rows->first;
+        entry.tokens.assign(saving->tokens.begin() + rows->first,
+                            saving->tokens.begin() + rows->first + rows->rows);
+        write(*saving, std::move(entry), nullptr, *rows);
+      },
+      bytes, false);
+}
+
+void DiskCache::finish(std::shared_ptr<const RecurrentSnapshot> recurrent, uint32_t mark,
+                       KvPart rows) {
+  CHECK(rows.first == saving_->handed && rows.rows < options_.run_tokens);
+  const size_t bytes = rows.bytes.size() + recurrent->bytes();
+  hand_over(
+      [this, saving = std::move(saving_), recurrent = std::move(recurrent), mark,
+       rows = std::make_shared<KvPart>(std::move(rows))] {
+        DiskEntry entry;
+        entry.state = true;
+        entry.first = rows->first;
+        entry.tokens.assign(saving->tokens.begin() + rows->first, saving->tokens.end());
+        entry.floor = recurrent->floor;
+        entry.mark = mark;
+        write(*saving, std::move(entry), recurrent.get(), *rows);
+        let_go(*saving);
+      },
+      bytes, false);
+  saving_ = nullptr;
+}
+
+void DiskCache::drop() {
+  hand_over([this, saving = std::move(saving_)] { let_go(*saving); }, 0, false);
+  saving_ = nullptr;
+}
+
+DiskCacheStats DiskCache::stats() const {
+  const std::lock_guard guard(mutex_);
+  DiskCacheStats stats = counts_;
+  stats.states = index_.states();
+  stats.runs = index_.runs();
+  stats.bytes = index_.bytes();
+  return stats;
+}
+
+// ---- On the cache's thread
+
+void DiskCache::loop() {
+  // A file that may not grow so large is an error like others, and not the end of the process.
+  sigset_t too_large;
+  sigemptyset(&too_large);
+  sigaddset(&too_large, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &too_large, nullptr);
+  std::unique_lock guard(mutex_);
+  for (;;) {
+    came_.wait(guard, [&] { return ending_ || !tasks_.empty(); });
+    if (tasks_.empty()) return;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    working_ = true;
+    guard.unlock();
+    try {
+      task.work();
+    } catch (const std::exception& error) {
+      trouble(error.what());
+    }
+    task.work = nullptr;  // what it held is gone before anybody hears of it
+    guard.lock();
+    waiting_bytes_ -= task.bytes;
+    working_ = false;
+    guard.unlock();
+    if (wake_) wake_();
+    guard.lock();
+  }
+}
+
+void DiskCache::write(Saving& saving, DiskEntry entry, const RecurrentSnapshot* recurrent,
+                      const KvPart& rows) {
+  {
+    const std::lock_guard guard(mutex_);
+    saving.failed |= saving.run != 0 && !index_.has(saving.run);  // found damaged meanwhile
+    if (saving.failed) return;
+    if (!entry.state) {
+      // One that was begun before this may have brought the same run meanwhile.
+      const uint64_t there = index_.next_run(saving.realm, saving.run, entry.tokens);
+      if (there != 0) {
+        index_.hold(there);
+        index_.release(std::exchange(saving.run, there));
+        return;
+      }
+    }
+    entry.parent = saving.run;
+  }
+  entry.realm = saving.realm;
+  entry.id = fresh_id();
+  entry.bytes = disk_file_bytes(entry, recurrent, rows.bytes.size());
+  std::string error;
+  const bool room = make_room(entry.bytes);
+  if (room) {
+    try {
+      write_disk_file(folder_, key_, entry, recurrent, rows.bytes);
+    } catch (const std::exception& e) {
+      error = e.what();
+      if (error.empty()) error = "a file could not be written";
+    }
+  }
+  if (!error.empty()) trouble_writing(error);
+  std::vector<DiskEntry> gone;
+  {
+    const std::lock_guard guard(mutex_);
+    if (!room || !error.empty()) {
+      saving.failed = true;
+      return;
+    }
+    writes_fail_ = false;
+    entry.used = now_ns();
+    const bool state = entry.state;
+    const uint64_t id = entry.id;
+    if (!index_.add(entry)) {
+      saving.failed = true;
+      gone.push_back(std::move(entry));
+    } else if (state) {
+      ++counts_.saved;
+    } else {
+      index_.hold(id);
+      gone = index_.release(std::exchange(saving.run, id));
+    }
+  }
+  remove_files(gone);
+}
+
+// Nothing is taken from those who were used last for one that does not fit at all.
+bool DiskCache::make_room(size_t bytes) {
+  for (;;) {
+    std::vector<DiskEntry> gone;
+    {
+      const std::lock_guard guard(mutex_);
+      if (index_.bytes() + bytes <= options_.bytes) return true;
+      const uint64_t oldest = index_.oldest_state();
+      if (oldest == 0) return false;
+      gone = index_.remove(oldest);
+      ++counts_.evicted;
+    }
+    remove_files(gone);
+  }
+}
+
+void DiskCache::remove_files(const std::vector<DiskEntry>& gone) {
+  for (const DiskEntry& entry : gone) ::unlink((folder_ + "/" + entry.name()).c_str());
+}
+
+void DiskCache::let_go(Saving& saving) {
+  std::vector<DiskEntry> gone;
+  {
+    const std::lock_guard guard(mutex_);
+    gone = index_.release(std::exchange(saving.run, 0));
+  }
+  remove_files(gone);
+}
+
+// Throws Damaged when it has not what an entry of its kind must have.
+DiskPayload DiskCache::read_part(const DiskEntry& entry) const {
+  DiskPayload payload = read_disk_payload(folder_, key_, entry);
+  const StateSpec& spec = pool_.spec();
+  const int64_t end = entry.end();
+  const bool floor_possible = !entry.state           ? entry.floor == 0
+                              : spec.has_recurrent() ? entry.floor >= end / kBlock * kBlock
+                                                     : entry.floor == 0;
+  if (!floor_possible || entry.floor > end ||
+      payload.blocks.size() != (entry.state ? recurrent_block_floats(spec, end) : 0) ||
+      payload.conv.size() != (entry.state ? recurrent_conv_floats(spec, end, entry.floor) : 0) ||
+      payload.rows.size() != entry.tokens.size() * kv_row_bytes(pool_))
+    throw Damaged(fmt::format("{}/{}: has not the sizes of this model", folder_, entry.name()));
+  return payload;
+}
+
+std::unique_ptr<DiskState> DiskCache::read(uint64_t state) {
+  std::vector<DiskEntry> line;
+  {
+    const std::lock_guard guard(mutex_);
+    if (!index_.has(state)) return nullptr;
+    for (const uint64_t id : index_.line(state)) line.push_back(index_.get(id));
+  }
+  auto result = std::make_unique<DiskState>();
+  for (const DiskEntry& entry : line) {
+    DiskPayload payload;
+    try {
+      payload = read_part(entry);
+    } catch (const Damaged& error) {
+      std::vector<DiskEntry> gone;
+      {
+        const std::lock_guard guard(mutex_);
+        gone = index_.remove(entry.id);
+        ++counts_.damaged;
+      }
+      remove_files(gone);
+      trouble(fmt::format("{}; deleted", error.what()));
+      return nullptr;
+    }
+    result->tokens.insert(result->tokens.end(), entry.tokens.begin(), entry.tokens.end());
+    result->parts.push_back(
+        {entry.first, static_cast<int64_t>(entry.tokens.size()), std::move(payload.rows)});
+    if (!entry.state) continue;
+    result->recurrent = {entry.floor, std::move(payload.blocks), std::move(payload.conv)};
+    result->mark = entry.mark;
+  }
+  ::utimensat(AT_FDCWD, (folder_ + "/" + line.back().name()).c_str(), nullptr, 0);
+  const std::lock_guard guard(mutex_);
+  index_.touch(state, now_ns());
+  ++counts_.loaded;
+  return result;
+}
+
+void DiskCache::trouble(const std::string& what) {
+  {
+    const std::lock_guard guard(mutex_);
+    counts_.trouble = what;
+  }
+  if (options_.report) options_.report(what);
+}
+
+// Once, until a write went well again.
+void DiskCache::trouble_writing(const std::string& what) {
+  bool first = false;
+  {
+    const std::lock_guard guard(mutex_);
+    ++counts_.failed;
+    first = !std::exchange(writes_fail_, true);
+    write_again_ = std::chrono::steady_clock::now() +
+                   std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                       std::chrono::duration<double>(options_.retry_seconds));
+  }
+  if (first) trouble(what);
+}
+
+}  // namespace braid
