@@ -21,6 +21,7 @@ constexpr const char* kFooter =
 Examples:
   braid chat
   braid run -p "The harbour was quiet when"
+  braid serve -m model.gguf
   braid doctor
   braid bench -m model.gguf
   braid inspect model.gguf

@@ -46,6 +46,7 @@ Command inspect_command(CLI::App& app);
 Command perplexity_command(CLI::App& app);
 Command probe_command(CLI::App& app);
 Command run_command(CLI::App& app);
+Command serve_command(CLI::App& app);
 Command sweep_command(CLI::App& app);
 Command tokenize_command(CLI::App& app);
 

@@ -8,13 +8,17 @@ namespace {
 volatile std::sig_atomic_t wish_to_stop = 0;
 int guards = 0;  // that live; the outermost owns the handler
 
-extern "C" void note_signal(int) { wish_to_stop = 1; }
-
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(signal, &action, nullptr);
+}
+
+// Whichever of the two comes next ends the process.
+extern "C" void note_signal(int) {
+  wish_to_stop = 1;
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
 }
 
 }  // namespace

@@ -82,7 +82,8 @@ std::string find_model(const std::string& path) {
        looked);
 }
 
-LoadedModel::LoadedModel(const ModelChoice& choice)
+LoadedModel::LoadedModel(const ModelChoice& choice,
+                         const std::function<void(const LoadProgress&)>& follow)
     : file_(open_model_file(find_model(choice.path))),
       text_(read_model_text(*file_)),
       tokenizer_(text_.vocabulary),
@@ -93,7 +94,16 @@ LoadedModel::LoadedModel(const ModelChoice& choice)
   EngineOptions options = choice.engine;
   options.ubatch = std::min(options.ubatch, choice.batch);
   if (options.context > 0) options.ubatch = std::min(options.ubatch, options.context);
-  engine_ = std::make_unique<Engine>(*file_, *device_, options, LoadWatch().hooks());
+  {
+    LoadWatch watch;
+    LoadHooks hooks = watch.hooks();
+    if (follow)
+      hooks.progress = [shown = std::move(hooks.progress), &follow](const LoadProgress& progress) {
+        shown(progress);
+        follow(progress);
+      };
+    engine_ = std::make_unique<Engine>(*file_, *device_, options, hooks);
+  }
   warm_up(*device_);
 }
 

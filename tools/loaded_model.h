@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +35,9 @@ void add_model_options(CLI::App& command, ModelChoice& choice);
 class LoadedModel {
  public:
   // Opens everything, with progress on a terminal. Throws Error; Interrupted when Ctrl-C came.
-  explicit LoadedModel(const ModelChoice& choice);
+  // `follow` hears of the progress too.
+  explicit LoadedModel(const ModelChoice& choice,
+                       const std::function<void(const LoadProgress&)>& follow = {});
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
 

@@ -107,6 +107,29 @@ TEST(PeerCommandLines, OfSweepAndBatchedBench) {
                 batched_bench_command, {"-m", "model.gguf"});
 }
 
+TEST(PeerCommandLines, OfTheServer) {
+  const Case cases[] = {
+      {"-c 65536 -np 4 --host 0.0.0.0 --port 9000 --api-key k -ngl 99 -fa on --jinja -cb --metrics "
+       "--no-webui -cram 2048 -ctk q8_0 -ctv q8_0 -b 2048 -ub 512 -t 8 -tb 16",
+       {"-ngl 99", "-fa on", "--jinja", "-cb", "--metrics", "--no-webui", "-cram 2048"}},
+      {"--ssl-key-file k.pem --ssl-cert-file c.pem -a name --threads-http 8 -to 600 -n 512 --temp "
+       "0.7 --top-k 20 -ctx-ckpt 64 -sps 0.2 --log-format json -v",
+       {"-to 600", "-ctx-ckpt 64", "-sps 0.2", "-v"}},
+      {"-ngl 999 --cpu-moe --parallel 1 --alias a --api-key-file keys -rtr --mlock --log-disable",
+       {"-ngl 999", "--cpu-moe", "-rtr", "--mlock", "--log-disable"}},
+  };
+  for (const Case& c : cases) expect_starts(c, serve_command, {"-m", "model.gguf"});
+  CLI::App app;
+  const Command run = run_command(app);  // what is said of the server is not said of others
+  const std::vector<std::string> ram = {"-cram", "64"};
+  EXPECT_NE(translate_peer_options(*run.options, ram).notes.at(0).find("not kept between runs"),
+            std::string::npos);
+  CLI::App other;
+  const Command serve = serve_command(other);
+  EXPECT_NE(translate_peer_options(*serve.options, ram).notes.at(0).find("--snapshot-memory"),
+            std::string::npos);
+}
+
 TEST(PeerCommandLines, ACacheTypeThatIsNotThereIsAnErrorWithWhatThereIs) {
   static constexpr std::array<MakeCommand, 1> kCommands = {run_command};
   testing::internal::CaptureStderr();

@@ -108,15 +108,20 @@ TEST_F(PeerOptions, SomeBelongToOneCommand) {
 }
 
 TEST(PeerOptionTable, NamesAreThereOnce) {
-  std::set<std::string_view> names;
+  std::set<std::string_view> refused, of_all;
   for (const RefusedOption& option : refused_options()) {
-    EXPECT_TRUE(names.insert(option.name).second) << option.name;
+    EXPECT_TRUE(refused.insert(option.name).second) << option.name;
     EXPECT_FALSE(option.advice.empty()) << option.name;
   }
+  std::set<std::pair<std::string_view, std::string_view>> names;
   for (const PeerOption& option : peer_options()) {
-    EXPECT_TRUE(names.insert(option.name).second) << option.name;
+    EXPECT_TRUE(names.insert({option.name, option.only_command}).second) << option.name;
+    EXPECT_FALSE(refused.contains(option.name)) << option.name;
     EXPECT_TRUE(option.name.starts_with('-')) << option.name;
     EXPECT_FALSE(option.why.empty()) << option.name;
+    // What is said of one command stands first, or it is never found.
+    EXPECT_FALSE(of_all.contains(option.name)) << option.name;
+    if (option.only_command.empty()) of_all.insert(option.name);
   }
 }
 

@@ -18,7 +18,48 @@ constexpr std::string_view kNoShift = "nothing is shifted out of a full context"
 constexpr std::string_view kTextOnly = "Braid reads text only";
 constexpr std::string_view kQuiet = "there is no log";
 
+constexpr std::string_view kTree =
+    "past prompts are kept in one tree, which --kv-memory and --snapshot-memory bound";
+constexpr std::string_view kNoPage = "there is no web page";
+constexpr std::string_view kLines = "each answer is one line on stderr, and there is no more";
+
 constexpr PeerOption kPeerOptions[] = {
+    // The first of a name counts, so what is said of the server alone stands here.
+    {"-cb", kNone, "requests always share steps", "serve"},
+    {"--cont-batching", kNone, "requests always share steps", "serve"},
+    {"-nocb", kNone, "requests always share steps", "serve"},
+    {"--no-cont-batching", kNone, "requests always share steps", "serve"},
+    {"--cache-prompt", kNone, kTree, "serve"},
+    {"-cram", kOne, kTree, "serve"},
+    {"--cache-ram", kOne, kTree, "serve"},
+    {"-crs", kOne, kTree, "serve"},
+    {"--cache-ram-similarity", kOne, kTree, "serve"},
+    {"-cram-n-min", kOne, kTree, "serve"},
+    {"--cache-ram-n-min", kOne, kTree, "serve"},
+    {"-ctx-ckpt", kOne, kTree, "serve"},
+    {"--ctx-checkpoints", kOne, kTree, "serve"},
+    {"-ctx-ckpt-i", kOne, kTree, "serve"},
+    {"--ctx-checkpoints-interval", kOne, kTree, "serve"},
+    {"-ctx-ckpt-t", kOne, kTree, "serve"},
+    {"--ctx-checkpoints-tolerance", kOne, kTree, "serve"},
+    {"-ctx-ckpt-e", kOne, kTree, "serve"},
+    {"--ctx-checkpoints-eviction", kOne, kTree, "serve"},
+    {"-sps", kOne, kTree, "serve"},
+    {"--slot-prompt-similarity", kOne, kTree, "serve"},
+    {"--cache-reuse", kOne, kTree, "serve"},
+    {"--metrics", kNone, "GET /metrics is always there", "serve"},
+    {"--webui", kNone, kNoPage, "serve"},
+    {"--no-webui", kNone, kNoPage, "serve"},
+    {"--path", kOne, kNoPage, "serve"},
+    {"-to", kOne, "work may take as long as it likes; who takes nothing for a minute is dropped",
+     "serve"},
+    {"--timeout", kOne,
+     "work may take as long as it likes; who takes nothing for a minute is dropped", "serve"},
+    {"-v", kNone, kLines, "serve"},
+    {"--verbose", kNone, kLines, "serve"},
+    {"--verbosity", kOne, kLines, "serve"},
+    {"-lv", kOne, kLines, "serve"},
+    {"--log-verbosity", kOne, kLines, "serve"},
     {"-ngl", kOne, kNoGpu},
     {"--gpu-layers", kOne, kNoGpu},
     {"--n-gpu-layers", kOne, kNoGpu},
@@ -372,8 +413,8 @@ constexpr RefusedOption kRefusedOptions[] = {
     {"--image", kOne, "Braid reads text only", ""},
     {"--audio", kOne, "Braid reads text only", ""},
     {"-embd", kOne, "Braid computes no embeddings", "0"},
-    {"--embedding", kNone, "Braid computes no embeddings", ""},
-    {"--embeddings", kNone, "Braid computes no embeddings", ""},
+    {"--embedding", kNone, "braid serve gives embeddings, no other command does", ""},
+    {"--embeddings", kNone, "braid serve gives embeddings, no other command does", ""},
     {"--pooling", kOne, "Braid computes no embeddings", ""},
     {"--embd-normalize", kOne, "Braid computes no embeddings", ""},
     {"--embd-output-format", kOne, "Braid computes no embeddings", ""},

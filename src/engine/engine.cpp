@@ -120,12 +120,10 @@ Engine::Engine(const TensorFile& file, Device& device, const EngineOptions& opti
   logit_rows_buffer_ = device.allocate(wanted * sizeof(int32_t), "the batch");
   logits_buffer_ =
       device.allocate(wanted * static_cast<size_t>(s.vocabulary) * sizeof(float), "logits");
-  if (options_.draft) {
-    hidden_in_ =
-        device.allocate(rows * static_cast<size_t>(s.d_model) * sizeof(float), "hidden vectors");
-    hidden_out_ =
-        device.allocate(rows * static_cast<size_t>(s.d_model) * sizeof(float), "hidden vectors");
-  }
+  options_.hidden |= options_.draft;
+  const size_t hidden = rows * static_cast<size_t>(s.d_model) * sizeof(float);
+  if (options_.draft) hidden_in_ = device.allocate(hidden, "hidden vectors");
+  if (options_.hidden) hidden_out_ = device.allocate(hidden, "hidden vectors");
   plan_.buffers = device.allocated() - before;
   record();
   device.freeze();
@@ -153,7 +151,7 @@ void Engine::record() {
       b.kv_pools = pool_->kv();
       b.recurrent_pools = pool_->recurrent();
       Outputs out{{logits_buffer_.as<float>(), b.logit_rows, s.vocabulary}, {}};
-      if (options_.draft) out.hidden = {hidden_out_.as<float>(), rows, s.d_model};
+      if (options_.hidden) out.hidden = {hidden_out_.as<float>(), rows, s.d_model};
       const auto note = [&](std::vector<Program>& programs, auto&& forward) {
         Arena arena(scratch_.data(), scratch_.size());
         Exec ex{device_.ops(), programs.emplace_back(device_.threads(rows)), arena};
@@ -211,7 +209,7 @@ bool Engine::step(std::span<const Feed> feeds, const std::atomic<bool>* stop) {
     for (const Feed& feed : feeds) feed.sequence->abandon(static_cast<int64_t>(feed.tokens.size()));
   };
   try {
-    run(rows, forward_, options_.draft, stop);
+    run(rows, forward_, options_.hidden, stop);
   } catch (const Stopped&) {
     abandon();
     return false;

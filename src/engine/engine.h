@@ -30,7 +30,8 @@ struct EngineOptions {
   int64_t ubatch = 512;    // most rows of a step
   int64_t logit_rows = 0;  // most rows of a step whose logits are wanted; 0: one per sequence
   DType key_type = DType::F16, value_type = DType::F16;
-  bool draft = false;  // keep hidden vectors and run the MTP layer
+  bool draft = false;   // keep hidden vectors and run the MTP layer
+  bool hidden = false;  // keep hidden vectors in any case
 };
 
 // Bytes by purpose, all of them taken at the start. The trash slot and page are beside the total:
@@ -88,7 +89,7 @@ class Engine {
   // Results of the last step or draft, in the order of the feeds and their rows.
   int64_t logit_rows() const { return logit_rows_; }
   std::span<const float> logits(int64_t row) const;
-  std::span<const float> hidden(int64_t row) const;  // of every row; needs options.draft
+  std::span<const float> hidden(int64_t row) const;  // of every row; needs draft or hidden
 
  private:
   class Rows;

@@ -4,6 +4,7 @@
 // what takes long. One that throws, whatever it throws, ends its own request and harms no other.
 #pragma once
 
+#include "base/check.h"
 #include "sample/options.h"
 #include "state/prefix_tree.h"
 
@@ -19,6 +20,16 @@
 namespace braid {
 
 using RequestId = uint64_t;
+
+// Why submit() takes nothing now, though it might at another time.
+class QueueFull : public Error {
+ public:
+  using Error::Error;
+};
+class ShuttingDown : public Error {
+ public:
+  using Error::Error;
+};
 
 enum class EndReason {
   kEndToken,
@@ -58,10 +69,15 @@ struct Request {
   int priority = 0;  // the highest first; equal ones as they came
   std::optional<std::chrono::steady_clock::time_point> deadline;
 
+  // Before each token: one to take in place of the sampler's choice, -1 for none.
+  std::function<int32_t()> forced;
   // Each token of the answer but the end token, with the model's logits; false ends the answer
   // with this token.
   std::function<bool(int32_t token, std::span<const float> logits)> on_token;
   std::function<void(const PromptProgress&)> on_progress;
+  // The normed vector of the prompt's last token, before any token of the answer; needs
+  // EngineOptions::hidden.
+  std::function<void(std::span<const float> hidden)> on_hidden;
   std::function<void(const Outcome&)> on_end;  // exactly once
 };
 

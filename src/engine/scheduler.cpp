@@ -109,9 +109,9 @@ RequestId Scheduler::submit(Request request) {
   RequestId id = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (closing_) fail("shutting down: no more requests are taken");
+    if (closing_) throw ShuttingDown("shutting down: no more requests are taken");
     if (queued_ >= options_.queue)
-      fail("{} requests are waiting already; try again later", queued_);
+      throw QueueFull(fmt::format("{} requests are waiting already; try again later", queued_));
     ++queued_;
     id = job->id = next_id_++;
     incoming_.push_back(std::move(job));

@@ -86,10 +86,14 @@ bool Scheduler::run(std::span<Job* const> jobs, std::span<const int64_t> rows) {
     last_stopped_ ? step_stopped(fed) : step_failed(fed, fed_rows, error);
     return false;
   }
-  int64_t row = 0;
+  int64_t row = 0, hidden_row = -1;
   for (size_t i = 0; i < fed.size(); ++i) {
     const bool chooses = feeds[i].logits > 0;
+    hidden_row += fed_rows[i];
     try {
+      const bool prompt_ends = fed[i]->answer() == 0 && fed[i]->pending() == 0;
+      if (prompt_ends && fed[i]->request.on_hidden)
+        fed[i]->request.on_hidden(engine_.hidden(hidden_row));
       went_on(*fed[i], fed_rows[i], chooses ? engine_.logits(row) : std::span<const float>());
     } catch (...) {
       end(*fed[i], EndReason::kFailed, caught());
@@ -157,9 +161,9 @@ void Scheduler::store(Job& job, int64_t length, Mark mark, bool ended) {
 }
 
 void Scheduler::choose(Job& job, std::span<const float> logits) {
-  int32_t token = -1;
+  int32_t token = job.request.forced ? job.request.forced() : -1;
   try {
-    token = job.sampler.sample(logits, workspace_);
+    if (token < 0) token = job.sampler.sample(logits, workspace_);
   } catch (const InternalError&) {
     // Logits that are no numbers. Nobody can tell since when, so nobody goes on from there.
     tree_.forget(job.tokens, job.request.realm);

@@ -18,8 +18,10 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 struct HttpRequest {
   std::string method, path;  // path: without the query, "%20" and the like decoded
   HttpHeaders query, headers;
+  std::vector<std::string> captured;  // what the wildcards of the route stood for (routes.h)
   std::string body;
-  int key = -1;  // which API key the client showed; -1: the server has none
+  std::string id;  // the client's X-Request-Id, or a new one; the answer has it too
+  int key = -1;    // which API key the client showed; -1: the server has none
 
   // The last one of this name, ignoring case; empty when there is none.
   std::string_view header(std::string_view name) const;
@@ -43,6 +45,10 @@ class Exchange {
   virtual void begin(int status, std::string_view content_type, const HttpHeaders& more = {}) = 0;
   virtual bool write(std::string_view piece) = 0;
   virtual void end() = 0;
+
+  // From now on until the end, whenever nothing was written for so long, `piece` is: a comment of
+  // server-sent events, so that nobody on the way takes the connection for dead.
+  virtual void ping(std::string /*piece*/, double /*seconds*/) {}
 
   virtual bool gone() const = 0;
 

@@ -83,8 +83,33 @@ TEST(SchedulerEnds, ShuttingDownFinishesOrHandsBack) {
   EXPECT_TRUE(house.as_alone(*long_one));
   EXPECT_GT(long_one->wait().tokens.size(), 3u);
   EXPECT_EQ(waiting->wait().reason, EndReason::kHandedBack);
-  EXPECT_THROW(house.ask(endless), Error);
+  EXPECT_THROW(house.ask(endless), ShuttingDown);
   EXPECT_EQ(house.bench.engine.pool().free_slots(), 2);
+}
+
+TEST(SchedulerEnds, ForcedTokensStandInForTheSamplers) {
+  House house(kPlain);
+  Request free = request_of(timeline(1, 30), 12, 1);
+  free.end_tokens.clear();
+  auto before = house.ask(free);
+  ASSERT_EQ(before->wait().tokens.size(), 12u);
+  int asked = 0;
+  Request forced = free;
+  forced.forced = [&] { return asked++ == 4 ? 77 : asked == 6 ? 88 : -1; };
+  auto after = house.ask(forced);
+  const Tokens &a = before->wait().tokens, &b = after->wait().tokens;
+  ASSERT_EQ(b.size(), 12u);
+  EXPECT_EQ(joined(part(b, 0, 4), {}), joined(part(a, 0, 4), {}));
+  EXPECT_EQ(b[4], 77);
+  EXPECT_EQ(b[5], 88);
+  // What follows is what follows them: the same as after a prompt that ends so.
+  Request rest = free;
+  rest.prompt = joined(free.prompt, part(b, 0, 6));
+  rest.max_tokens = 6;
+  EXPECT_EQ(house.ask(rest)->wait().tokens, joined(part(b, 6, 12), {}));
+  forced.forced = [] { return 3; };
+  forced.end_tokens = {3};
+  EXPECT_EQ(house.ask(forced)->wait().reason, EndReason::kEndToken);
 }
 
 TEST(SchedulerEnds, TheHighestPriorityGoesFirst) {
@@ -166,7 +191,7 @@ TEST(SchedulerEnds, RefusesWhatCouldNeverRun) {
   auto fits = house.ask(request_of(timeline(0, 200), 57, 0));
   std::vector<std::unique_ptr<Answer>> more;
   EXPECT_THROW(for (int i = 0; i < 4; ++i) more.push_back(house.ask(request_of({1, 2}, 300, i))),
-               Error);
+               QueueFull);
   EXPECT_TRUE(house.as_alone(*fits));
   auto nothing = house.ask(request_of(timeline(0, 40), 0, 0));
   EXPECT_EQ(nothing->wait().reason, EndReason::kMaxTokens);

@@ -1,0 +1,42 @@
+#include "server/access_log.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace braid {
+namespace {
+
+std::string time_text(std::chrono::system_clock::time_point now) {
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(static_cast<std::time_t>(ms / 1000)), ms % 1000);
+}
+
+// Control characters of a path must not move a terminal's cursor, nor begin a line of their own.
+std::string plain(const std::string& text) {
+  const std::string quoted =
+      nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+}  // namespace
+
+std::string log_line(const HttpAnswer& a, LogFormat format,
+                     std::chrono::system_clock::time_point now) {
+  const double ms = std::round(a.seconds * 10'000) / 10;
+  if (format == LogFormat::kText)
+    return fmt::format("{} {} {} {} {} {:.1f} ms {} bytes {}{}", time_text(now), a.client,
+                       plain(a.method), plain(a.path), a.status, ms, a.bytes, a.id,
+                       a.whole ? "" : " (cut off)");
+  nlohmann::ordered_json line = {{"time", time_text(now)}, {"id", a.id},     {"client", a.client},
+                                 {"method", a.method},     {"path", a.path}, {"route", a.route},
+                                 {"status", a.status},     {"ms", ms},       {"bytes", a.bytes}};
+  if (!a.whole) line["cut_off"] = true;
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace braid

@@ -1,0 +1,263 @@
+#include "server/answer.h"
+
+#include "server/api_error.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+
+namespace braid {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string new_id(AnswerForm form) {
+  std::random_device random;
+  return fmt::format("{}{:08x}{:08x}{:08x}", form == AnswerForm::kChat ? "chatcmpl-" : "cmpl-",
+                     random(), random(), random());
+}
+
+std::string event_of(const Json& json) {
+  return fmt::format("data: {}\n\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+// Of several choices each has a seed of its own.
+int64_t seed_of(int64_t wanted, size_t choice) {
+  if (wanted < 0) return -1;
+  const uint64_t sum = static_cast<uint64_t>(wanted) + choice;
+  return static_cast<int64_t>(sum & static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+}
+
+// What a client hears of an answer that ended before it began; nothing for other ends.
+std::optional<ErrorBody> error_of(const Outcome& outcome, bool begun) {
+  const auto error = [](int status, std::string message, std::string code) {
+    return ErrorBody{status, std::move(message), {}, {}, std::move(code)};
+  };
+  if (outcome.reason == EndReason::kFailed)
+    return error(500, "the request failed: " + outcome.error, "request_failed");
+  if (begun) return std::nullopt;
+  if (outcome.reason == EndReason::kDeadline)
+    return error(504, "the time given with \"timeout\" is over, and no token was there yet",
+                 "deadline_exceeded");
+  if (outcome.reason == EndReason::kHandedBack)
+    return error(503, "the server shuts down", "shutting_down");
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Answer::start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan) {
+  AnswerHead head{new_id(plan.form), std::chrono::duration_cast<std::chrono::seconds>(
+                                         std::chrono::system_clock::now().time_since_epoch())
+                                         .count()};
+  const std::shared_ptr<Answer> answer(
+      new Answer(api, std::move(exchange), std::move(plan), std::move(head)));
+  answer->submit();
+}
+
+Answer::Answer(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan, AnswerHead head)
+    : api_(api),
+      exchange_(std::move(exchange)),
+      plan_(std::move(plan)),
+      writer_(api_, plan_, std::move(head)) {
+  for (const PromptPlan& prompt : plan_.prompts) {
+    const ReaderOptions options{plan_.options.stops, plan_.form == AnswerForm::kChat,
+                                prompt.opens_thinking, plan_.options.logprobs,
+                                api_.model().sampler_vocabulary.n_tokens};
+    for (int i = 0; i < plan_.options.best_of; ++i)
+      choices_.emplace_back(api_.model().tokenizer, options);
+  }
+  open_ = choices_.size();
+}
+
+// ---- To the scheduler
+
+Request Answer::request_of(size_t index) {
+  const auto each = static_cast<size_t>(plan_.options.best_of);
+  const PromptPlan& prompt = plan_.prompts[index / each];
+  Request request;
+  request.prompt = prompt.ids;
+  request.messages = prompt.messages;
+  request.sampling = plan_.options.sampling;
+  request.sampling.seed = seed_of(plan_.options.sampling.seed, index % each);
+  request.max_tokens = plan_.options.max_tokens;
+  request.end_tokens = api_.model().end_tokens;
+  request.end_tokens.insert(request.end_tokens.end(), plan_.more_ends.begin(),
+                            plan_.more_ends.end());
+  request.priority = plan_.options.priority;
+  request.realm = realm_of(exchange_->request());
+  if (plan_.options.timeout)
+    request.deadline =
+        started_ + std::chrono::duration_cast<Clock::duration>(*plan_.options.timeout);
+  const std::shared_ptr<Answer> self = shared_from_this();
+  if (plan_.options.thinking_budget >= 0)
+    request.forced = [self, index] { return self->forced_token(self->choices_[index]); };
+  request.on_token = [self, index](int32_t token, std::span<const float> logits) {
+    return self->on_token(index, token, logits);
+  };
+  if (plan_.options.progress)
+    request.on_progress = [self, index](const PromptProgress& p) { self->on_progress(index, p); };
+  request.on_end = [self, index](const Outcome& outcome) { self->on_end(index, outcome); };
+  return request;
+}
+
+void Answer::submit() {
+  exchange_->when_gone([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->gone();
+  });
+  Scheduler& scheduler = api_.model().scheduler;
+  try {
+    for (size_t i = 0; i < choices_.size(); ++i) {
+      const RequestId id = scheduler.submit(request_of(i));
+      bool over = false;
+      {
+        const std::lock_guard lock(mutex_);
+        ids_.push_back(id);
+        over = over_;
+      }
+      if (over) return cancel_all();
+    }
+  } catch (const std::exception& error) {
+    return fail_all(error_body_of(error));
+  }
+  if (streams()) write({});
+}
+
+void Answer::gone() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  cancel_all();
+}
+
+void Answer::cancel_all() {
+  std::vector<RequestId> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    ids = ids_;
+  }
+  for (const RequestId id : ids) api_.model().scheduler.cancel(id);
+}
+
+// ---- From the scheduler
+
+// When the budget is used up: the end of the thoughts, token by token.
+int32_t Answer::forced_token(Choice& choice) {
+  const std::vector<int32_t>& end = api_.end_of_thinking();
+  const bool under_way = choice.forced > 0 && choice.forced < end.size();
+  const bool begins = choice.forced == 0 && choice.reader.thinking() &&
+                      choice.reader.thinking_tokens() >= plan_.options.thinking_budget;
+  return under_way || begins ? end[choice.forced++] : -1;
+}
+
+bool Answer::on_token(size_t index, int32_t token, std::span<const float> logits) {
+  Choice& choice = choices_[index];
+  const auto now = Clock::now();
+  if (choice.last_token)
+    api_.model().metrics.between_tokens(
+        std::chrono::duration<double>(now - *choice.last_token).count());
+  choice.last_token = now;
+  ++choice.state.tokens;
+  if (plan_.options.best_of > plan_.options.n)
+    choice.state.logprobs +=
+        logprob(logits.first(static_cast<size_t>(api_.model().sampler_vocabulary.n_tokens)), token);
+  const bool goes_on = choice.reader.token(token, logits, choice.state.text);
+  return (!streams() || send_piece(index)) && goes_on;
+}
+
+void Answer::on_progress(size_t index, const PromptProgress& progress) {
+  const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  send(writer_.progress_chunk(static_cast<int64_t>(index), progress, seconds));
+}
+
+void Answer::on_end(size_t index, const Outcome& outcome) {
+  api_.model().metrics.ended(outcome);
+  try {
+    Choice& choice = choices_[index];
+    choice.reader.finish(choice.state.text);
+    choice.state.outcome = outcome;
+    choice.state.outcome.tokens.clear();
+    choice.state.stopped_by = choice.reader.stopped_by();
+    choice.state.thinking_tokens = choice.reader.thinking_tokens();
+    if (const auto error = error_of(outcome, choice.state.tokens > 0)) return fail_all(*error);
+    end_choice(index);
+  } catch (const std::exception& error) {
+    fail_all(error_body_of(error));
+  }
+}
+
+void Answer::end_choice(size_t index) {
+  const auto told = static_cast<int64_t>(index);
+  if (streams() && send_piece(index)) send(writer_.finish_chunk(told, choices_[index].state));
+  if (--open_ == 0) end_all();
+}
+
+void Answer::end_all() {
+  std::vector<AnswerState> answers;
+  for (Choice& choice : choices_) answers.push_back(std::move(choice.state));
+  if (streams()) {
+    if (plan_.options.include_usage) send(writer_.usage_chunk(answers));
+    if (plan_.form != AnswerForm::kInfill) write("data: [DONE]\n\n");
+  }
+  const std::string body =
+      streams() ? "" : writer_.whole(answers).dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(over_, true)) return;
+  if (streams())
+    exchange_->end();
+  else
+    exchange_->reply(200, "application/json", body);
+}
+
+// ---- To the client
+
+// False when nobody reads any more.
+bool Answer::send_piece(size_t index) {
+  Choice& choice = choices_[index];
+  const auto told = static_cast<int64_t>(index);
+  if (!std::exchange(choice.begun, true)) {
+    if (plan_.form == AnswerForm::kChat) send(writer_.role_chunk(told));
+    const std::string& echo =
+        plan_.prompts[index / static_cast<size_t>(plan_.options.best_of)].echo;
+    if (!echo.empty()) send(writer_.piece_chunk(told, {{}, echo, {}}));
+  }
+  const AnswerPiece piece = std::exchange(choice.state.text, {});
+  if (piece.empty()) return write({});
+  return send(writer_.piece_chunk(told, piece));
+}
+
+bool Answer::send(const Json& chunk) { return write(event_of(chunk)); }
+
+// Begins the stream when it has not; an empty event does no more.
+bool Answer::write(std::string_view event) {
+  const std::lock_guard lock(mutex_);
+  if (over_) return false;
+  if (!std::exchange(begun_, true)) {
+    exchange_->begin(200, "text/event-stream",
+                     {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
+    exchange_->ping(": ping\n\n", api_.options().ping_seconds);
+  }
+  if (event.empty()) return true;
+  over_ = !exchange_->write(event);
+  return !over_;
+}
+
+void Answer::fail_all(const ErrorBody& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(over_, true)) return;
+    if (begun_) {
+      exchange_->write(fmt::format("data: {}\n\n", to_json(error)));
+      exchange_->end();
+    } else {
+      reply_error(*exchange_, error);
+    }
+  }
+  cancel_all();
+}
+
+}  // namespace braid

@@ -1,0 +1,80 @@
+// The answers to one HTTP request, from the scheduler's tokens to the client.
+//
+// start() hands one Request to the scheduler for each choice of each prompt, and returns; all else
+// happens in callbacks on the scheduler's thread, and where the exchange tells that the client has
+// gone. The callbacks keep the Answer alive. What the scheduler's thread alone
+// touches needs no lock: the mutex guards the stream and the ids of the requests.
+#pragma once
+
+#include "server/answer_writer.h"
+#include "server/api.h"
+#include "server/error_body.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace braid {
+
+class Answer : public std::enable_shared_from_this<Answer> {
+ public:
+  // Replies in any case, now or later. Throws nothing about the plan: check_prompts has seen it.
+  static void start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // An answer on its way.
+  struct Choice {
+    Choice(const Tokenizer& tokenizer, const ReaderOptions& options) : reader(tokenizer, options) {}
+
+    AnswerReader reader;
+    AnswerState state;
+    size_t forced = 0;  // tokens of the end of thinking that were forced
+    bool begun = false;
+    std::optional<Clock::time_point> last_token;
+  };
+
+  Answer(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan, AnswerHead head);
+
+  void submit();
+  Request request_of(size_t index);
+  void gone();
+
+  int32_t forced_token(Choice& choice);
+  bool on_token(size_t index, int32_t token, std::span<const float> logits);
+  void on_progress(size_t index, const PromptProgress& progress);
+  void on_end(size_t index, const Outcome& outcome);
+
+  bool send_piece(size_t index);
+  void end_choice(size_t index);
+  void end_all();
+  void fail_all(const ErrorBody& error);
+  void cancel_all();
+
+  bool send(const nlohmann::ordered_json& chunk);
+  bool write(std::string_view event);
+
+  bool streams() const { return plan_.options.stream; }
+
+  Api& api_;
+  std::shared_ptr<Exchange> exchange_;
+  AnswerPlan plan_;
+  AnswerWriter writer_;
+  Clock::time_point started_ = Clock::now();
+  std::vector<Choice> choices_;
+  size_t open_ = 0;  // of them, those that have not ended
+
+  std::mutex mutex_;  // of all below
+  std::vector<RequestId> ids_;
+  bool begun_ = false;  // the stream
+  bool over_ = false;   // nothing more goes to the client
+};
+
+}  // namespace braid

@@ -1,0 +1,35 @@
+#include "server/answer_plan.h"
+
+#include "server/api_error.h"
+
+#include <fmt/format.h>
+
+namespace braid {
+
+void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string_view param) {
+  const int32_t tokens = model.sampler_vocabulary.n_tokens;
+  for (const PromptPlan& prompt : plan.prompts) {
+    if (prompt.ids.empty()) refuse(param, "the prompt is empty: it needs at least one token");
+    for (const int32_t id : prompt.ids)
+      if (id < 0 || id >= tokens)
+        refuse(param, "token {} is outside of the vocabulary: ids are from 0 to {}", id,
+               tokens - 1);
+    const auto length = static_cast<int64_t>(prompt.ids.size());
+    if (length <= model.context) continue;
+    throw ApiError({.status = 400,
+                    .message = fmt::format(
+                        "the prompt has {} tokens, the context of this server {}: shorten it, or "
+                        "start the server with a larger one (-c)",
+                        length, model.context),
+                    .type = "invalid_request_error",
+                    .param = std::string(param),
+                    .code = "context_length_exceeded"});
+  }
+  const auto answers = static_cast<int64_t>(plan.prompts.size()) * plan.options.best_of;
+  if (answers > kMostAnswers)
+    refuse(plan.options.best_of > plan.options.n ? "best_of" : "n",
+           "{} prompts with {} answers each are {} answers; at most {} are given to a request",
+           plan.prompts.size(), plan.options.best_of, answers, kMostAnswers);
+}
+
+}  // namespace braid

@@ -1,0 +1,84 @@
+#include "server/answer_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace braid {
+
+int64_t characters_of(std::string_view utf8) {
+  return std::count_if(utf8.begin(), utf8.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+AnswerReader::AnswerReader(const Tokenizer& tokenizer, const ReaderOptions& options)
+    : tokenizer_(tokenizer),
+      splits_(options.splits_thinking),
+      logprobs_(options.logprobs),
+      n_tokens_(options.n_tokens),
+      splitter_(options.begins_thinking),
+      stops_(options.stops) {}
+
+bool AnswerReader::token(int32_t id, std::span<const float> logits, AnswerPiece& out) {
+  if (logprobs_ >= 0) {
+    const auto known = logits.first(static_cast<size_t>(n_tokens_));
+    open_.push_back(
+        {id, logprob(known, id), top_logprobs(known, static_cast<size_t>(logprobs_)), 0, 0});
+  }
+  const bool before = thinking();
+  std::string whole;
+  if (!tokenizer_.is_control(id)) decoder_.feed(tokenizer_.bytes(id), whole);
+  const bool goes_on = take(whole, out);
+  thinking_tokens_ += before || thinking();
+  return goes_on;
+}
+
+void AnswerReader::finish(AnswerPiece& out) {
+  std::string rest;
+  decoder_.finish(rest);
+  if (!take(rest, out)) return;
+  AnswerText parted;
+  if (splits_) splitter_.finish(parted);
+  if (!show(parted, out)) return;
+  stops_.finish(out.content);
+  release(content_ + 1, out);
+}
+
+// Both are false when a stop string has ended the content.
+bool AnswerReader::take(std::string_view text, AnswerPiece& out) {
+  AnswerText parted;
+  if (splits_)
+    splitter_.feed(text, parted);
+  else
+    parted.content = text;
+  return show(parted, out);
+}
+
+bool AnswerReader::show(const AnswerText& parted, AnswerPiece& out) {
+  out.thinking += parted.thinking;
+  if (!parted.content.empty()) {
+    for (TokenNote& note : open_) {
+      note.begins = content_;
+      note.characters_before = characters_;
+      coming_.push_back(std::move(note));
+    }
+    open_.clear();
+  } else if (decoder_.held_bytes() == 0 && (!splits_ || splitter_.held_bytes() == 0)) {
+    open_.clear();  // of thoughts, a tag, line ends around it, a control token
+  }
+  content_ += parted.content.size();
+  characters_ += characters_of(parted.content);
+  const size_t before = out.content.size();
+  const bool ended = stops_.feed(parted.content, out.content);
+  released_ += out.content.size() - before;
+  release(released_, out);
+  return !ended;
+}
+
+void AnswerReader::release(size_t until, AnswerPiece& out) {
+  while (!coming_.empty() && coming_.front().begins < until) {
+    out.notes.push_back(std::move(coming_.front()));
+    coming_.pop_front();
+  }
+}
+
+}  // namespace braid

@@ -1,0 +1,57 @@
+#include "server/api.h"
+
+#include "base/checksum.h"
+#include "server/llama_routes.h"
+#include "server/openai_routes.h"
+
+#include <fmt/format.h>
+
+namespace braid {
+namespace {
+
+// Changes when what makes an answer may have changed.
+std::string fingerprint_of(const ServedModel& model) {
+  const std::string what =
+      fmt::format("{} {} {} {}", model.path, model.context, model.tokenizer.n_tokens(),
+                  model.chat_template ? model.chat_template->source() : "");
+  return fmt::format("braid-{:016x}", checksum64(std::as_bytes(std::span(what))));
+}
+
+std::optional<int32_t> token_of(const Tokenizer& tokenizer, std::string_view text) {
+  const auto ids = tokenizer.encode(text, {.add_special = false, .parse_special = true});
+  if (ids.size() != 1 || tokenizer.bytes(ids[0]) != text) return std::nullopt;
+  return ids[0];
+}
+
+std::optional<FimTokens> fim_of(const Tokenizer& tokenizer) {
+  const auto prefix = token_of(tokenizer, "<|fim_prefix|>"),
+             suffix = token_of(tokenizer, "<|fim_suffix|>"),
+             middle = token_of(tokenizer, "<|fim_middle|>");
+  if (!prefix || !suffix || !middle) return std::nullopt;
+  return FimTokens{*prefix,
+                   *suffix,
+                   *middle,
+                   token_of(tokenizer, "<|fim_pad|>"),
+                   token_of(tokenizer, "<|repo_name|>"),
+                   token_of(tokenizer, "<|file_sep|>")};
+}
+
+}  // namespace
+
+Api::Api(const ServedModel& model, const ApiOptions& options)
+    : model_(model),
+      options_(options),
+      encoder_(model.tokenizer),
+      call_arguments_(model.chat_template ? wanted_call_arguments(*model.chat_template)
+                                          : CallArguments::kAsGiven),
+      fingerprint_(fingerprint_of(model)),
+      fim_(fim_of(model.tokenizer)),
+      end_of_thinking_(model.tokenizer.encode("\n</think>\n\n",
+                                              {.add_special = false, .parse_special = true})) {}
+
+void Api::add_routes(Routes& routes) {
+  add_openai_routes(*this, routes);
+  add_llama_routes(*this, routes);
+}
+
+}  // namespace braid

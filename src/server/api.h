@@ -1,0 +1,59 @@
+// The API of a served model: OpenAI's routes and those of llama-server that Braid has.
+//
+// Handlers run on the HTTP server's threads and hand their exchanges to the scheduler's callbacks.
+// An Api lives as long as its model: until the last handler has returned and the scheduler has shut
+// down.
+#pragma once
+
+#include "server/exchange.h"
+#include "server/routes.h"
+#include "server/served_model.h"
+#include "text/chat_tokens.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace braid {
+
+// The tokens that part a text to be filled in; ids of the vocabulary.
+struct FimTokens {
+  int32_t prefix, suffix, middle;
+  std::optional<int32_t> padding, repo, separator;
+};
+
+struct ApiOptions {
+  double ping_seconds = 5;  // a comment when a stream has said nothing for so long
+};
+
+// Whose cache serves a request: each API key has its own (Request::realm).
+inline int realm_of(const HttpRequest& request) { return request.key + 1; }
+
+class Api {
+ public:
+  explicit Api(const ServedModel& model, const ApiOptions& options = ApiOptions());
+
+  // All routes below; `this` outlives them.
+  void add_routes(Routes& routes);
+
+  const ServedModel& model() const { return model_; }
+  const ChatEncoder& encoder() const { return encoder_; }
+  CallArguments call_arguments() const { return call_arguments_; }
+  const std::string& fingerprint() const { return fingerprint_; }
+  const std::optional<FimTokens>& fim() const { return fim_; }
+  // How the model ends its thoughts.
+  const std::vector<int32_t>& end_of_thinking() const { return end_of_thinking_; }
+  const ApiOptions& options() const { return options_; }
+
+ private:
+  const ServedModel& model_;
+  ApiOptions options_;
+  ChatEncoder encoder_;
+  CallArguments call_arguments_;
+  std::string fingerprint_;
+  std::optional<FimTokens> fim_;
+  std::vector<int32_t> end_of_thinking_;
+};
+
+}  // namespace braid

@@ -1,0 +1,23 @@
+// An error as OpenAI's clients read it: {"error": {"message", "type", "param", "code"}}.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace braid {
+
+struct ErrorBody {
+  int status = 500;
+  std::string message;
+  std::string type;   // empty: what is usual for the status
+  std::string param;  // empty: null
+  std::string code;   // empty: null
+};
+
+std::string_view usual_error_type(int status);  // "invalid_request_error", "server_error", ...
+std::string to_json(const ErrorBody& error);    // bytes that are not UTF-8 are replaced
+
+class Exchange;
+void reply(Exchange& exchange, const ErrorBody& error);
+
+}  // namespace braid

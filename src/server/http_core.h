@@ -1,0 +1,94 @@
+// What http_server.h is made of: the daemon of libmicrohttpd, whose one thread reads and sends, a
+// pool of workers, and the watch. The functions named after libmicrohttpd's events run on its
+// thread.
+#pragma once
+
+#include "server/connection_watch.h"
+#include "server/http_server.h"
+#include "server/incoming.h"
+#include "server/listen_socket.h"
+#include "server/worker_pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+namespace braid {
+
+class HttpServer::Core {
+ public:
+  Core(HttpServerOptions options, std::shared_ptr<const Routes> routes, ErrorBody not_yet);
+  ~Core();
+
+  std::string address;
+  int port() const { return listen_.port(); }
+  void open(std::shared_ptr<const Routes> routes);
+  void close(ErrorBody why);
+  void stop(double grace_seconds);
+  HttpServerStats stats() const;
+
+  // A connection, in its own memory of libmicrohttpd.
+  struct Seat {
+    ConnectionWatch::Id watch = 0;
+    bool excess = false;  // beyond the limit: its requests are told so
+    std::string client;
+    std::unique_ptr<Incoming> incoming;
+  };
+  Seat* accepted(int fd, std::string client);
+  void closed(Seat* seat);
+  Incoming* begins(Seat& seat, std::string_view target);
+  // False: the connection is to be closed.
+  bool has_head(Seat& seat, MHD_Connection* connection, std::string_view method);
+  bool has_body_part(Seat& seat, std::string_view part);
+  bool has_all(Seat& seat, MHD_Connection* connection);
+  void completed(Seat& seat, bool whole);
+  void logged(std::string line);
+  void trouble(const char* what) noexcept;
+
+ private:
+  struct Events;  // what libmicrohttpd calls
+  struct Gate {
+    std::shared_ptr<const Routes> routes;
+    std::optional<ErrorBody> closed;
+  };
+  Gate gate() const;
+  void start_daemon();
+  void judge(const Seat& seat, Incoming& in, const BodyFraming& framing);
+  bool judge_path(Incoming& in);
+  bool judge_route(Incoming& in);
+  bool judge_size(Incoming& in, const BodyFraming& framing);
+  bool reserve(Incoming& in, size_t bytes);
+  void release(Incoming& in);
+  void hand_over(const Seat& seat, Incoming& in);
+  void run(const Handler& handler, const std::shared_ptr<HttpExchange>& exchange);
+  bool queue_answer(MHD_Connection* connection, Incoming& in);
+  uint64_t most_read_past() const;
+
+  HttpServerOptions options_;
+  ListenSocket listen_;
+  ConnectionWatch watch_;
+  std::unique_ptr<WorkerPool> workers_;
+  std::string said_;  // by libmicrohttpd while it starts
+  MHD_Daemon* daemon_ = nullptr;
+  std::atomic<bool> started_{false}, stopping_{false};
+  std::atomic<int64_t> accepted_{0};
+
+  mutable std::mutex mutex_;  // of all below
+  Gate gate_;
+  std::condition_variable fewer_;
+  int64_t in_work_ = 0;  // requests that handlers have
+  int64_t open_ = 0;     // requests handed over, refused ones too
+  size_t reserved_ = 0;  // bytes of bodies
+
+  std::mutex stop_mutex_;
+  bool stopped_ = false;
+};
+
+}  // namespace braid

@@ -1,0 +1,244 @@
+#include "server/http_exchange.h"
+
+#include "base/check.h"
+#include "server/error_body.h"
+
+#include <microhttpd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace braid {
+namespace {
+
+class Handle final : public Exchange {
+ public:
+  explicit Handle(std::shared_ptr<HttpExchange> exchange) : exchange_(std::move(exchange)) {}
+  ~Handle() override { exchange_->let_go(); }
+
+  const HttpRequest& request() const override { return exchange_->request; }
+  void reply(int status, std::string_view content_type, std::string body,
+             const HttpHeaders& more) override {
+    exchange_->reply(status, content_type, std::move(body), more);
+  }
+  void begin(int status, std::string_view content_type, const HttpHeaders& more) override {
+    exchange_->begin(status, content_type, more);
+  }
+  bool write(std::string_view piece) override { return exchange_->write(piece); }
+  void end() override { exchange_->end(); }
+  void ping(std::string piece, double seconds) override {
+    exchange_->ping(std::move(piece), seconds);
+  }
+  bool gone() const override { return exchange_->gone(); }
+  void when_gone(std::function<void()> call) override { exchange_->when_gone(std::move(call)); }
+
+ private:
+  std::shared_ptr<HttpExchange> exchange_;
+};
+
+}  // namespace
+
+HttpExchange::HttpExchange(size_t unread_bytes, std::function<void()> cut)
+    : unread_bytes_(unread_bytes), cut_(std::move(cut)) {}
+
+std::shared_ptr<Exchange> HttpExchange::handle(std::shared_ptr<HttpExchange> exchange) {
+  return std::make_shared<Handle>(std::move(exchange));
+}
+
+HttpExchange::Next HttpExchange::wait(MHD_Connection* connection) {
+  const std::lock_guard lock(mutex_);
+  if (gone_) return Next::kGone;
+  connection_ = connection;
+  if (begun_) return Next::kAnswer;
+  MHD_suspend_connection(connection);
+  suspended_ = true;
+  return Next::kSuspended;
+}
+
+int HttpExchange::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+int64_t HttpExchange::read(char* to, size_t most) {
+  const std::lock_guard lock(mutex_);
+  if (gone_ || broken_) {
+    // A reader that reports an error leaves libmicrohttpd 0.9 with a connection that it never
+    // closes; a byte that cannot be sent makes it close one.
+    cut_();
+    *to = '\n';
+    return 1;
+  }
+  size_t given = 0;
+  while (given < most && !pieces_.empty()) {
+    const std::string& first = pieces_.front();
+    const size_t n = std::min(most - given, first.size() - taken_);
+    std::memcpy(to + given, first.data() + taken_, n);
+    given += n;
+    taken_ += n;
+    if (taken_ == first.size()) {
+      pieces_.pop_front();
+      taken_ = 0;
+    }
+  }
+  unread_ -= given;
+  bytes_ += static_cast<int64_t>(given);
+  if (given > 0) return static_cast<int64_t>(given);
+  if (ended_) return kEnd;
+  MHD_suspend_connection(connection_);
+  suspended_ = true;
+  return 0;
+}
+
+bool HttpExchange::over() {
+  std::function<void()> forgotten;  // may hold the last handle, so it goes after the lock
+  const std::lock_guard lock(mutex_);
+  connection_ = nullptr;
+  suspended_ = false;
+  pieces_.clear();
+  if (ended_) {
+    forgotten = std::exchange(when_gone_, nullptr);
+    return false;
+  }
+  gone_ = true;
+  return true;
+}
+
+void HttpExchange::lost() {
+  std::function<void()> call;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_ && !gone_) return;  // what is left goes out, or fails by itself
+    gone_ = true;
+    wake();
+    if (ended_ || told_ || !when_gone_) return;
+    call = std::exchange(when_gone_, nullptr);
+    told_ = telling_ = true;
+    teller_ = std::this_thread::get_id();
+  }
+  call();
+  call = nullptr;
+  const std::lock_guard lock(mutex_);
+  telling_ = false;
+  told_all_.notify_all();
+}
+
+void HttpExchange::tick(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (ping_.empty() || !in_pieces_ || ended_ || gone_ || unread_ > 0) return;
+  if (now - written_ >= quiet_) put(ping_);
+}
+
+void HttpExchange::start(int status, std::string_view content_type, const HttpHeaders& more) {
+  CHECK_THAT(!begun_, "{} {} is answered twice", request.method, request.path);
+  status_ = status;
+  headers_ = common;
+  if (!content_type.empty()) headers_.emplace_back("Content-Type", content_type);
+  headers_.insert(headers_.end(), more.begin(), more.end());
+  begun_ = true;
+  written_ = Clock::now();
+}
+
+void HttpExchange::reply(int status, std::string_view content_type, std::string body,
+                         const HttpHeaders& more) {
+  const std::lock_guard lock(mutex_);
+  start(status, content_type, more);
+  bytes_ = static_cast<int64_t>(body.size());
+  body_ = std::move(body);
+  ended_ = true;
+  wake();
+}
+
+void HttpExchange::begin(int status, std::string_view content_type, const HttpHeaders& more) {
+  const std::lock_guard lock(mutex_);
+  start(status, content_type, more);
+  in_pieces_ = true;
+  wake();
+}
+
+void HttpExchange::put(std::string_view piece) {
+  pieces_.emplace_back(piece);
+  unread_ += piece.size();
+  written_ = Clock::now();
+  wake();
+}
+
+bool HttpExchange::write(std::string_view piece) {
+  const std::lock_guard lock(mutex_);
+  CHECK_THAT(in_pieces_ && !ended_, "{} {}: a piece before begin() or after end()", request.method,
+             request.path);
+  if (gone_) return false;
+  if (piece.empty()) return true;
+  if (unread_ + piece.size() > unread_bytes_) {
+    gone_ = true;
+    cut_();
+    return false;
+  }
+  put(piece);
+  return true;
+}
+
+void HttpExchange::end() {
+  const std::lock_guard lock(mutex_);
+  CHECK_THAT(in_pieces_ && !ended_, "{} {}: ended before begin() or twice", request.method,
+             request.path);
+  ended_ = true;
+  wake();
+}
+
+void HttpExchange::ping(std::string piece, double seconds) {
+  const std::lock_guard lock(mutex_);
+  ping_ = std::move(piece);
+  quiet_ = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  written_ = Clock::now();
+}
+
+bool HttpExchange::gone() const {
+  const std::lock_guard lock(mutex_);
+  return gone_;
+}
+
+void HttpExchange::when_gone(std::function<void()> call) {
+  std::function<void()> before;  // destroyed without the lock
+  {
+    std::unique_lock lock(mutex_);
+    before = std::exchange(when_gone_, nullptr);
+    if (!call) {
+      told_all_.wait(lock, [&] { return !telling_ || teller_ == std::this_thread::get_id(); });
+      return;
+    }
+    if (!gone_) {
+      when_gone_ = std::move(call);
+      return;
+    }
+    if (told_) return;
+    told_ = true;
+  }
+  call();
+}
+
+void HttpExchange::let_go() {
+  const std::lock_guard lock(mutex_);
+  if (!begun_ && !gone_) {
+    start(500, "application/json", {});
+    body_ = to_json({.status = 500,
+                     .message = "The request was not answered: a mistake in Braid.",
+                     .type = {},
+                     .param = {},
+                     .code = {}});
+    bytes_ = static_cast<int64_t>(body_.size());
+  } else if (!ended_) {
+    broken_ = true;
+  }
+  ended_ = true;
+  wake();
+}
+
+void HttpExchange::wake() {
+  if (!suspended_) return;
+  suspended_ = false;
+  MHD_resume_connection(connection_);
+}
+
+}  // namespace braid

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Fires bad requests (hostile.py) at `braid serve` from many clients, beside one that behaves well.
+
+    hostile_test.py BRAID [--requests N] [--seed S] [--sanitized]
+
+None may bring a crash, a hang, a leak or a status that is not right for it, and the neighbour gets
+the same answer every time. To show that it would notice, the same is run with a server that is
+killed, one that is stopped, one that is let grow and one that asks for keys.
+"""
+
+import argparse
+import collections
+import http.client
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import hostile
+
+CLIENTS = 8
+PATIENCE = 30  # seconds for any answer
+GROWTH = 16 << 20  # bytes that memory may grow by after the first third: the allocator's habits
+
+
+class Server:
+    def __init__(self, braid, *more):
+        # Small caches: what they may hold is reached early, and what grows later is a leak.
+        self.process = subprocess.Popen(
+            [braid, "serve", "-c", "512", "-t", "1", "--port", "0", "-q", "--max-body", "100K", "--kv-memory", "8M",
+             "--snapshot-memory", "4M", *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        self.port = int(re.search(r":(\d+)$", line).group(1))
+
+    def memory(self):
+        with open(f"/proc/{self.process.pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def ask(self, method, path, body=None, patience=PATIENCE):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience)
+        try:
+            connection.request(method, path, body=body, headers={"Content-Type": "application/json"} if body else {})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def gauge(self, name):
+        return int(re.search(rf"\n{name} (\d+)\n", self.ask("GET", "/metrics")[1]).group(1))
+
+
+class Trouble(Exception):
+    pass
+
+
+def fire(port, shot):
+    """The status of the first answer; None when the connection ended without one. Raises Trouble for a hang."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    try:
+        for step in shot.steps:
+            if isinstance(step, float):
+                time.sleep(step)
+            elif step == "close":
+                return None
+            elif step == "reset":
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return None
+            elif step == "half":
+                client.shutdown(socket.SHUT_WR)
+            else:
+                client.sendall(step)
+        if shot.half_close:
+            client.shutdown(socket.SHUT_WR)
+        seen = b""
+        while b"\r\n" not in seen or seen.startswith(b"HTTP/1.1 100"):
+            part = client.recv(4096)
+            if not part:
+                return None
+            seen += part
+        found = re.match(rb"HTTP/1\.1 (\d{3}) ", seen)
+        if not found:
+            raise Trouble(f"{shot.kind}: the answer begins with {seen[:60]!r}")
+        return int(found.group(1))
+    except socket.timeout:
+        raise Trouble(f"{shot.kind}: no answer within {PATIENCE} s to {shot.steps[0][:200]!r}") from None
+    except OSError:
+        return None  # the server may cut the line of who goes on sending
+    finally:
+        client.close()
+
+
+class Run:
+    def __init__(self, server, shots, weigh):
+        self.server, self.weigh, self.trouble, self.counts = server, weigh, [], collections.Counter()
+        self.waiting = queue.SimpleQueue()
+        for shot in shots:
+            self.waiting.put(shot)
+        self.count, self.memory_early, self.memory_late, self.over = len(shots), 0, 0, threading.Event()
+        self.neighbour_answers = 0
+
+    def note(self, text):
+        self.trouble.append(text)
+        self.over.set()
+
+    def client(self):
+        while not self.over.is_set():
+            try:
+                shot = self.waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                status = fire(self.server.port, shot)
+            except (Trouble, OSError) as error:
+                return self.note(str(error))
+            self.counts[(shot.kind, status)] += 1
+            if status not in shot.statuses:
+                return self.note(f"{shot.kind}: status {status}, right are {shot.statuses}: {shot.steps[0][:300]!r}")
+            if self.memory_early == 0 and self.waiting.qsize() < self.count * 2 // 3:
+                self.memory_early = self.server.memory()
+
+    def neighbour(self):
+        first, body = None, json.dumps({"prompt": "The harbour was quiet when", "max_tokens": 8, "temperature": 0})
+        while not self.over.is_set():
+            try:
+                status, text = self.server.ask("POST", "/v1/completions", body)
+            except (OSError, http.client.HTTPException) as error:
+                return self.note(f"the neighbour: {error!r}")
+            if status != 200:
+                return self.note(f"the neighbour: status {status}: {text}")
+            answer = json.loads(text)["choices"]
+            first = first or answer
+            if answer != first:
+                return self.note(f"the neighbour: {answer} after {first}")
+            self.neighbour_answers += 1
+
+    def go(self, during=lambda: None):
+        """What went wrong; an empty list when nothing did."""
+        descriptors = self.server.descriptors()
+        well = threading.Thread(target=self.neighbour)
+        clients = [threading.Thread(target=self.client) for _ in range(CLIENTS)]
+        for thread in [well, *clients]:
+            thread.start()
+        during()
+        for thread in clients:
+            thread.join()
+        self.over.set()
+        well.join()
+        if self.server.process.poll() is not None:
+            return [f"it ended with {self.server.process.returncode}", *self.trouble]
+        return self.trouble or self.after(descriptors)
+
+    def after(self, descriptors):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            left = [self.server.gauge(f"braid_requests_{what}") for what in ("running", "waiting")]
+            if left == [0, 0] and self.server.descriptors() <= descriptors + 2:
+                break
+            time.sleep(0.2)
+        else:
+            return [f"after all {left} requests run and wait, {self.server.descriptors()} descriptors after {descriptors}"]
+        self.memory_late = self.server.memory()
+        grown = self.memory_late - self.memory_early
+        if self.weigh and grown > GROWTH:
+            return [f"memory grew by {grown >> 20} MiB in the last two thirds"]
+        if self.neighbour_answers < 3:
+            return [f"the neighbour got {self.neighbour_answers} answers"]
+        return []
+
+
+def run(options, shots, *more, during=lambda server: None):
+    server = Server(options.braid, *more)
+    try:
+        one = Run(server, shots, not options.sanitized)
+        trouble = one.go(lambda: during(server))
+        if not trouble:
+            server.process.send_signal(signal.SIGTERM)
+            if server.process.wait(PATIENCE) != 0:
+                trouble = [f"it ended with {server.process.returncode}"]
+        return trouble, one
+    finally:
+        server.process.kill()
+        server.process.communicate()
+
+
+def signal_later(number):
+    def send(server):
+        time.sleep(0.5)
+        server.process.send_signal(number)
+    return send
+
+
+def growing(seed, count):
+    """Prompts that are all new: with large budgets for the past, memory grows as if it leaked."""
+    return [hostile.Shot("grows", [hostile.post("/v1/completions", json.dumps(
+        {"prompt": f"{seed} {i} " + "day " * 300, "max_tokens": 1}).encode())], {200}) for i in range(count)]
+
+
+def main():
+    global PATIENCE
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("braid")
+    parser.add_argument("--requests", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sanitized", action="store_true", help="memory is not weighed: a sanitizer keeps what was freed")
+    options = parser.parse_args()
+    started = time.monotonic()
+    trouble, one = run(options, hostile.shots(options.seed, options.requests))
+    print(f"{sum(one.counts.values())} requests in {time.monotonic() - started:.0f} s, "
+          f"{one.neighbour_answers} answers of the neighbour, memory {one.memory_early >> 10} KiB early, {one.memory_late >> 10} at the end")
+    for (kind, status), count in sorted(one.counts.items(), key=str):
+        print(f"  {kind:14} {status or 'closed':>6} {count:6}")
+    for line in trouble:
+        print("TROUBLE:", line)
+    PATIENCE = 5
+    few = hostile.shots(options.seed + 1, 150)
+    planted = {
+        "a crash": run(options, few, during=signal_later(signal.SIGSEGV))[0],
+        "a hang": run(options, few, during=signal_later(signal.SIGSTOP))[0],
+        "wrong statuses": run(options, few, "--api-key", "k")[0],
+    }
+    if not options.sanitized:
+        planted["a leak"] = run(options, growing(options.seed, 250), "--kv-memory", "1G", "--snapshot-memory", "4G")[0]
+    for what, found in planted.items():
+        print(f"planted {what}: {found[0][:150] if found else 'NOT FOUND'}")
+    return 0 if not trouble and all(planted.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Starts `braid serve` on the demo model and talks to it: readiness, keys, TLS, logs, signals.
+
+    serve_test.py BRAID DATA_FOLDER [TEST ...]
+"""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BRAID = Path(sys.argv[1]).resolve()
+DATA = Path(sys.argv[2]).resolve() / "server"
+PATIENCE = 60  # seconds; a loaded machine and sanitizers are slow
+
+
+class Server:
+    """A braid serve of its own; what it says on stderr goes to a file."""
+
+    def __init__(self, *arguments, wait=True, **environment):
+        env = {"HOME": "/nonexistent", "PATH": os.environ["PATH"]}
+        env.update({name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
+        env.update(environment)
+        self.errors = tempfile.NamedTemporaryFile(mode="r", suffix=".log")
+        with open(self.errors.name, "w") as errors:
+            self.process = subprocess.Popen(
+                [str(BRAID), "serve", "-c", "512", "-t", "1", *(() if "--host" in arguments else ("--port", "0")),
+                 *arguments], stdout=subprocess.PIPE, stderr=errors, env=env, text=True)
+        self.ready = self.process.stdout.readline() if wait else ""
+        found = re.search(r" is served at (\S+)$", self.ready)
+        self.address = found.group(1) if found else ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+    def log(self):
+        with open(self.errors.name) as file:
+            return file.read()
+
+    def connection(self):
+        scheme, place = self.address.split("://")
+        host, port = place.rsplit(":", 1)
+        if scheme == "http":
+            return http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+        context = ssl.create_default_context(cafile=DATA / "certificate.pem")
+        return http.client.HTTPSConnection(host, int(port), timeout=PATIENCE, context=context)
+
+    def ask(self, method, path, body=None, headers=None):
+        connection = self.connection()
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, text.decode(), answer.headers
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out
+
+
+class Serve(unittest.TestCase):
+    def test_ready_line_health_and_metrics(self):
+        with Server() as server:
+            self.assertTrue(server.address.startswith("http://127.0.0.1:"), server.ready)
+            self.assertIn("curl " + server.address, server.process.stdout.readline())
+            self.assertEqual(server.ask("GET", "/health")[:2], (200, '{"status":"ok"}'))
+            status, text, headers = server.ask("GET", "/metrics")
+            self.assertEqual(status, 200)
+            self.assertTrue(headers["content-type"].startswith("text/plain"))
+            self.assertIn("\nbraid_ready 1\n", text)
+            self.assertIn('braid_http_answers_total{method="GET",route="/health",status="200"} 1', text)
+            status, text, _ = server.ask("GET", "/nothing")
+            self.assertEqual((status, json.loads(text)["error"]["type"]), (404, "invalid_request_error"))
+            self.assertIn("memory: ", server.log())
+            code, rest = server.end()
+            self.assertEqual((code, rest), (0, ""))
+
+    def test_keys_from_a_file_and_the_environment(self):
+        with tempfile.NamedTemporaryFile("w") as keys:
+            keys.write("# ours\nfrom-the-file\n")
+            keys.flush()
+            with Server("--api-key-file", keys.name, BRAID_API_KEY="from-the-environment") as server:
+                self.assertEqual(server.ask("GET", "/health")[0], 200)
+                self.assertEqual(server.ask("GET", "/metrics")[0], 401)
+                for key in ("from-the-file", "from-the-environment"):
+                    self.assertEqual(server.ask("GET", "/metrics", headers={"Authorization": "Bearer " + key})[0], 200)
+                self.assertNotIn("from-the", server.log())
+
+    def test_tls(self):
+        with Server("--ssl-cert-file", str(DATA / "certificate.pem"), "--ssl-key-file", str(DATA / "key.pem")) as server:
+            self.assertTrue(server.address.startswith("https://"), server.ready)
+            self.assertEqual(server.ask("GET", "/health")[0], 200)
+            host, port = server.address.removeprefix("https://").rsplit(":", 1)
+            plain = socket.create_connection((host, int(port)))
+            plain.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            plain.settimeout(PATIENCE)
+            self.assertNotIn(b"200 OK", plain.recv(100))
+            plain.close()
+            self.assertEqual(server.ask("GET", "/health")[0], 200)
+            self.assertEqual(server.end()[0], 0)
+
+    def test_a_unix_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = folder + "/braid.sock"
+            with Server("--host", path) as server:
+                self.assertEqual(server.address, "unix:" + path)
+                client = socket.socket(socket.AF_UNIX)
+                client.connect(path)
+                client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                text = b""
+                while part := client.recv(4096):
+                    text += part
+                client.close()
+                self.assertIn(b"200 OK", text)
+                self.assertEqual(server.end()[0], 0)
+            self.assertFalse(os.path.exists(path))
+
+    def test_logs_have_what_was_asked_but_not_what_was_said(self):
+        for form in ("json", "text"):
+            with Server("--log-format", form) as server:
+                server.ask("POST", "/echo?key=secret", body='{"prompt": "secret"}', headers={"X-Request-Id": "mine-1"})
+                server.end()
+                line = [text for text in server.log().splitlines() if "mine-1" in text]
+                self.assertEqual(len(line), 1, server.log())
+                self.assertNotIn("secret", server.log())
+                if form == "json":
+                    entry = json.loads(line[0])
+                    self.assertEqual([entry[name] for name in ("method", "path", "status")], ["POST", "/echo", 404])
+                    self.assertGreaterEqual(entry["ms"], 0)
+                    self.assertEqual(entry["bytes"], len('{"error":{"message":"There is no /echo.","type":'
+                                                         '"invalid_request_error","param":null,"code":"unknown_url"}}'))
+        with Server("--quiet") as server:
+            server.ask("GET", "/health")
+            server.end()
+            self.assertEqual(server.log(), "")
+
+    def test_a_port_that_is_taken(self):
+        with Server() as first:
+            port = first.address.rsplit(":", 1)[1]
+            with Server("--port", port, wait=False) as second:
+                self.assertEqual(second.process.wait(PATIENCE), 1)
+                self.assertIn("127.0.0.1:" + port, second.log())
+                self.assertIn("--port", second.log())
+            self.assertEqual(first.ask("GET", "/health")[0], 200)
+
+    def test_idle_connections_do_not_hold_up_the_end(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Server() as server:
+                idle = [server.connection() for _ in range(20)]
+                for connection in idle:
+                    connection.request("GET", "/health")
+                    self.assertEqual(connection.getresponse().read(), b'{"status":"ok"}')
+                silent = socket.create_connection(server.address.removeprefix("http://").rsplit(":", 1))
+                start = time.monotonic()
+                self.assertEqual(server.end(number)[0], 0)
+                self.assertLess(time.monotonic() - start, 10)
+                for connection in [*idle, silent]:
+                    connection.close()
+
+    # ---- Requests that run when something happens
+
+    def begin_long(self, server):
+        """A stream of thousands of tokens that has given some already."""
+        connection = server.connection()
+        connection.request("POST", "/v1/completions", headers={"Content-Type": "application/json"}, body=json.dumps({
+            "prompt": "One day", "max_tokens": 100000, "stream": True, "ignore_eos": True, "temperature": 0}))
+        stream = connection.getresponse()
+        self.assertEqual(stream.status, 200)
+        while not stream.readline().startswith(b"data: "):
+            pass
+        return connection, stream
+
+    def running(self, server):
+        return int(re.search(r"\nbraid_requests_running (\d+)\n", server.ask("GET", "/metrics")[1]).group(1))
+
+    def test_a_running_request_ends_within_the_grace(self):
+        with Server("-c", "2048", "--grace", "60") as server:
+            connection, stream = self.begin_long(server)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            with self.assertRaises(OSError):
+                server.ask("GET", "/health")
+            self.assertTrue(stream.read().endswith(b"data: [DONE]\n\n"))
+            self.assertEqual(server.process.wait(PATIENCE), 0)
+            connection.close()
+
+    def test_what_is_left_after_the_grace_is_handed_back(self):
+        with Server("-c", "32768", "--grace", "0.3") as server:
+            connection, stream = self.begin_long(server)
+            start = time.monotonic()
+            server.process.send_signal(signal.SIGINT)
+            rest = stream.read()
+            self.assertLess(time.monotonic() - start, 10)
+            self.assertIn(b"data: ", rest)
+            self.assertEqual(server.process.wait(PATIENCE), 0)
+            connection.close()
+
+    def test_the_second_signal_ends_it_at_once(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)):
+            with Server("-c", "32768", "--grace", "60") as server:
+                connection, _ = self.begin_long(server)
+                server.process.send_signal(first)
+                time.sleep(0.3)
+                self.assertIsNone(server.process.poll())
+                server.process.send_signal(second)
+                self.assertEqual(server.process.wait(5), -second)
+                connection.close()
+
+    def test_a_client_that_goes_ends_its_work(self):
+        for tls in ([], ["--tls-cert", str(DATA / "certificate.pem"), "--tls-key", str(DATA / "key.pem")]):
+            with self.subTest(tls=bool(tls)), Server("-c", "32768", *tls) as server:
+                self.one_goes(server)
+
+    def one_goes(self, server):
+        connection, stream = self.begin_long(server)
+        self.assertEqual(self.running(server), 1)
+        start = time.monotonic()
+        stream.close()
+        connection.close()
+        while self.running(server) > 0 and time.monotonic() - start < PATIENCE:
+            time.sleep(0.01)
+        self.assertLess(time.monotonic() - start, 2)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
