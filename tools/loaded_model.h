@@ -42,6 +42,7 @@ class LoadedModel {
   LoadedModel& operator=(const LoadedModel&) = delete;
 
   const std::string& path() const { return file_->path(); }
+  const TensorFile& file() const { return *file_; }
   std::string name() const;  // general.name, or the file's
   const ModelText& text() const { return text_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }

@@ -1,6 +1,8 @@
 // braid serve: a model behind HTTP, for many clients at a time.
 #include "base/check.h"
 #include "engine/scheduler.h"
+#include "engine/state_key.h"
+#include "format/fingerprint.h"
 #include "server/api.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
@@ -9,6 +11,7 @@
 #include "tools/interrupt.h"
 #include "tools/serve_options.h"
 #include "tools/units.h"
+#include "tools/version.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -22,7 +25,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace braid {
 namespace {
@@ -78,6 +83,7 @@ class House {
   void health(Exchange& exchange);
   void metrics(Exchange& exchange);
   void note_progress(const LoadProgress& progress);
+  DiskCacheOptions disk_options();
   std::string example() const;
 
   const ServeOptions& options_;
@@ -92,7 +98,7 @@ class House {
   enum class Phase { kLoading, kReady, kClosing };
   std::atomic<Phase> phase_{Phase::kLoading};
   std::atomic<int> percent_{0};
-  bool with_keys_ = false;
+  std::vector<std::string> keys_;
   Clock::time_point noted_{};
   std::unique_ptr<HttpServer> server_;
   std::atomic<HttpServer*> listening_{nullptr};  // its handlers run before it has been assigned
@@ -171,7 +177,7 @@ void House::note_progress(const LoadProgress& progress) {
 
 void House::listen() {
   HttpServerOptions http = http_options(options_);
-  with_keys_ = !http.keys.empty();
+  keys_ = http.keys;
   http.limits.connections = allow_descriptors(http.limits.connections);
   http.answered = [this](const HttpAnswer& a) {
     metrics_.answered(a.method, a.route, a.status, a.seconds, a.bytes);
@@ -203,11 +209,25 @@ void House::load() {
   sampling_ = resolve(options_.sampler, model_->sampling());
 }
 
+DiskCacheOptions House::disk_options() {
+  DiskCacheOptions disk;
+  disk.folder = options_.cache_folder;
+  if (disk.folder.empty()) return disk;
+  disk.key = state_key(model_->engine(), fingerprint(model_->file()),
+                       build_version() + " " + build_commit());
+  if (options_.cache_bytes) disk.bytes = *options_.cache_bytes;
+  for (size_t i = 0; i < keys_.size(); ++i)
+    disk.realms[realm_of_key(static_cast<int>(i))] = keys_[i];
+  disk.report = [this](const std::string& what) { log_.line(fmt::format("braid: {}", what)); };
+  return disk;
+}
+
 void House::open() {
   SchedulerOptions scheduling;
   scheduling.prefix.kv_bytes = memory_.kv_bytes;
   scheduling.prefix.snapshot_bytes = memory_.snapshot_bytes;
   scheduling.queue = options_.queue;
+  scheduling.disk = disk_options();
   scheduler_ =
       std::make_unique<Scheduler>(model_->engine(), model_->sampler_vocabulary(), scheduling);
   served_.emplace(
@@ -240,7 +260,7 @@ std::string House::example() const {
       R"(curl {}{}/v1/chat/completions {}-H "Content-Type: application/json" -d '{}')",
       unix_socket ? fmt::format("--unix-socket {} ", address.substr(5)) : std::string(),
       unix_socket ? "http://localhost" : address,
-      with_keys_ ? "-H \"Authorization: Bearer $KEY\" " : "",
+      !keys_.empty() ? "-H \"Authorization: Bearer $KEY\" " : "",
       R"({"messages": [{"role": "user", "content": "Who are you?"}]})");
 }
 

@@ -83,6 +83,13 @@ void add_serving(CLI::App& command, ServeOptions& o) {
            "Memory for recurrent state at places where prompts may go on (default: a quarter of "
            "it)");
   command
+      .add_option("--cache-dir", o.cache_folder,
+                  "A folder that keeps past prompts for the next start; it holds what users wrote "
+                  "(default: none)")
+      ->type_name("FOLDER")
+      ->group(kServing);
+  add_size(command, "--cache-disk", o.cache_bytes, "What the files in it may take (default: 16G)");
+  command
       .add_option("-n,--predict", o.max_tokens,
                   "Most tokens of an answer whose request does not say; -1: all that fit (default: "
                   "-1, less where memory is short)")

@@ -28,7 +28,8 @@ struct ApiOptions {
 };
 
 // Whose cache serves a request: each API key has its own (Request::realm).
-inline int realm_of(const HttpRequest& request) { return request.key + 1; }
+inline int realm_of_key(int key) { return key + 1; }  // its place among the keys; -1: none
+inline int realm_of(const HttpRequest& request) { return realm_of_key(request.key); }
 
 class Api {
  public:

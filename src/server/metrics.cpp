@@ -68,6 +68,13 @@ void put_scheduler(std::string& out, const SchedulerStats& s) {
   count("braid_prefix_stored_total", "Snapshots that were stored.", s.prefix.stored);
   count("braid_prefix_refused_total", "Those that were worth too little.", s.prefix.refused);
   count("braid_prefix_evicted_total", "Those that had to go.", s.prefix.evicted);
+  gauge("braid_disk_states", "States in the folder of past prompts.", s.disk.states);
+  gauge("braid_disk_bytes", "What its files take.", s.disk.bytes);
+  count("braid_disk_saved_total", "States that were written.", s.disk.saved);
+  count("braid_disk_loaded_total", "States that were read.", s.disk.loaded);
+  count("braid_disk_evicted_total", "States that had to go.", s.disk.evicted);
+  count("braid_disk_damaged_total", "Files that were not as they were written.", s.disk.damaged);
+  count("braid_disk_failed_total", "Files that could not be written.", s.disk.failed);
 }
 
 }  // namespace
