@@ -142,6 +142,8 @@ void Scheduler::loop() {
       more = take_in();
       end_late();
       admit();
+      // Who asks during a long step sees who is in it.
+      if (counts_.running != static_cast<int64_t>(running_.size())) publish();
       step();
     } catch (...) {
       fail_all(caught());

@@ -398,7 +398,11 @@ TEST(ChatApiQueue, AFullQueueSaysWhenToComeAgain) {
     exchange->go();
   }
   EXPECT_GE(refused, 3);
-  // Several choices, of which some found room: none of them runs on.
+}
+
+// Several choices, of which some found room: none of them runs on.
+TEST(ChatApiQueue, AFullQueueEndsWhatWasBegun) {
+  ServedDemo demo({.sequences = 1, .queue = 2});
   const Json more = {{"n", 8}, {"max_tokens", 900}, {"ignore_eos", true}};
   const auto many = demo.start("POST", kChat, question(more).dump());
   EXPECT_EQ(many->wait().status(), 503);
