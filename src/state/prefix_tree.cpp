@@ -382,7 +382,7 @@ std::optional<PrefixTree::Unsaved> PrefixTree::most_worth_saving(
   int realm = 0;
   for (const auto& [number, root] : roots_) {
     if (!of_realm(number)) continue;
-    root->each([&](const Node& node) {
+    root->each([&, of = number](const Node& node) {
       if (!node.snapshot || node.saved) return;
       const Node* above = node.snapshot_above();
       while (above && !above->saved) above = above->snapshot_above();
@@ -390,7 +390,7 @@ std::optional<PrefixTree::Unsaved> PrefixTree::most_worth_saving(
       if (value < worth) return;
       worth = value;
       best = &node;
-      realm = number;
+      realm = of;
     });
   }
   if (!best) return std::nullopt;
@@ -425,12 +425,12 @@ std::vector<int32_t> PrefixTree::tokens_up_to(const Node& node) {
 std::vector<PrefixTree::Kept> PrefixTree::kept() const {
   std::vector<Kept> all;
   for (const auto& [realm, root] : roots_)
-    root->each([&](const Node& node) {
+    root->each([&, of = realm](const Node& node) {
       if (!node.snapshot) return;
       Kept& k = all.emplace_back();
       k.floor = node.snapshot->floor;
       k.mark = node.mark;
-      k.realm = realm;
+      k.realm = of;
       k.tokens = tokens_up_to(node);
     });
   return all;

@@ -22,11 +22,12 @@ using ops_test::Stage;
 using ops_test::Step;
 
 // What a product with weights of a type may differ from the reference's: devices quantise the rows
-// that meet quantised weights to int8, 128 columns at a time. How exact the products themselves are
-// is seen in the tests of the matrices.
+// that meet quantised weights to int8, 64 or 128 columns at a time; with the scales of AVX2, whose
+// neighbours are bounded too, the largest error of the small shapes here is 2.9e-2. How exact the
+// products themselves are is seen in the tests of the matrices.
 inline double weight_tolerance(DType type) {
   const bool plain = type == DType::F32 || type == DType::F16 || type == DType::BF16;
-  return plain ? 3e-6 : 2.5e-2;
+  return plain ? 3e-6 : 3.5e-2;
 }
 
 class Subject {
