@@ -1,5 +1,7 @@
 #include "tools/serve_memory.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -13,7 +15,8 @@ constexpr size_t kGiB = size_t{1} << 30, kMiB = size_t{1} << 20;
 
 class MemoryFiles : public testing::Test {
  protected:
-  MemoryFiles() : root_(fs::temp_directory_path() / "braid_serve_memory_test") {
+  MemoryFiles()
+      : root_(fs::temp_directory_path() / ("braid_serve_memory_" + std::to_string(getpid()))) {
     fs::remove_all(root_);
   }
   ~MemoryFiles() override { fs::remove_all(root_); }

@@ -4,6 +4,8 @@
 #include "tools/command_test_support.h"
 #include "tools/serve_options.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -19,7 +21,10 @@ test::Outcome serve(std::vector<std::string> arguments) {
 
 class Serve : public testing::Test {
  protected:
-  Serve() : file_((std::filesystem::temp_directory_path() / "braid_serve_keys").string()) {}
+  Serve()
+      : file_((std::filesystem::temp_directory_path() /
+               ("braid_serve_keys_" + std::to_string(getpid())))
+                  .string()) {}
   ~Serve() override { std::filesystem::remove(file_); }
   const std::string& with(const std::string& text) {
     std::ofstream(file_) << text;

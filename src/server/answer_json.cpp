@@ -112,9 +112,9 @@ Json braid_json(const AnswerState& answer, const PromptPlan& prompt, const Token
           {"timings", timings_json(answer, prompt)}};
 }
 
-Json chat_logprobs(std::span<const TokenNote> notes, const Tokenizer& tokenizer) {
+Json chat_logprobs(std::span<const NotedToken> notes, const Tokenizer& tokenizer) {
   Json content = Json::array();
-  for (const TokenNote& note : notes) {
+  for (const NotedToken& note : notes) {
     Json token = token_json({note.id, note.logprob}, tokenizer);
     Json top = Json::array();
     for (const TokenLogprob& other : note.top) top.push_back(token_json(other, tokenizer));
@@ -124,11 +124,11 @@ Json chat_logprobs(std::span<const TokenNote> notes, const Tokenizer& tokenizer)
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-Json completion_logprobs(std::span<const TokenNote> notes, const Tokenizer& tokenizer,
+Json completion_logprobs(std::span<const NotedToken> notes, const Tokenizer& tokenizer,
                          int64_t before) {
   Json tokens = Json::array(), logprobs = Json::array(), tops = Json::array(),
        offsets = Json::array();
-  for (const TokenNote& note : notes) {
+  for (const NotedToken& note : notes) {
     tokens.push_back(token_text(tokenizer, note.id));
     logprobs.push_back(note.logprob);
     Json top = Json::object();

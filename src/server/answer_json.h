@@ -40,9 +40,9 @@ nlohmann::ordered_json braid_json(const AnswerState& answer, const PromptPlan& p
 
 nlohmann::ordered_json timings_json(const AnswerState& answer, const PromptPlan& prompt);
 
-nlohmann::ordered_json chat_logprobs(std::span<const TokenNote> notes, const Tokenizer& tokenizer);
+nlohmann::ordered_json chat_logprobs(std::span<const NotedToken> notes, const Tokenizer& tokenizer);
 // `before`: characters in front of the content.
-nlohmann::ordered_json completion_logprobs(std::span<const TokenNote> notes,
+nlohmann::ordered_json completion_logprobs(std::span<const NotedToken> notes,
                                            const Tokenizer& tokenizer, int64_t before);
 
 }  // namespace braid

@@ -56,7 +56,7 @@ bool AnswerReader::take(std::string_view text, AnswerPiece& out) {
 bool AnswerReader::show(const AnswerText& parted, AnswerPiece& out) {
   out.thinking += parted.thinking;
   if (!parted.content.empty()) {
-    for (TokenNote& note : open_) {
+    for (NotedToken& note : open_) {
       note.begins = content_;
       note.characters_before = characters_;
       coming_.push_back(std::move(note));

@@ -21,7 +21,7 @@
 
 namespace braid {
 
-struct TokenNote {
+struct NotedToken {
   int32_t id = 0;
   double logprob = 0;
   std::vector<TokenLogprob> top;
@@ -33,7 +33,7 @@ int64_t characters_of(std::string_view utf8);
 
 struct AnswerPiece {
   std::string thinking, content;
-  std::vector<TokenNote> notes;
+  std::vector<NotedToken> notes;
 
   bool empty() const { return thinking.empty() && content.empty() && notes.empty(); }
 };
@@ -70,8 +70,8 @@ class AnswerReader {
   StreamDecoder decoder_;
   ThinkingSplitter splitter_;
   StopMatcher stops_;
-  std::vector<TokenNote> open_;        // whose text has not begun, or is not known to be content
-  std::deque<TokenNote> coming_;       // whose text is content, held back by the stop strings
+  std::vector<NotedToken> open_;       // whose text has not begun, or is not known to be content
+  std::deque<NotedToken> coming_;      // whose text is content, held back by the stop strings
   size_t content_ = 0, released_ = 0;  // bytes
   int64_t characters_ = 0;             // of content_
   int64_t thinking_tokens_ = 0;

@@ -49,7 +49,7 @@ class AnswerReaderTest : public testing::Test {
   }
   std::string noted(const AnswerPiece& piece) const {
     std::string text;
-    for (const TokenNote& note : piece.notes) text += tokenizer_.bytes(note.id);
+    for (const NotedToken& note : piece.notes) text += tokenizer_.bytes(note.id);
     return text;
   }
 
@@ -87,7 +87,7 @@ TEST_F(AnswerReaderTest, NotesHaveTheTokensOfTheContentAndWhereTheyBegin) {
   const AnswerPiece piece = read("Grüße 😀 end");
   EXPECT_EQ(piece.content, "Grüße 😀 end");
   EXPECT_EQ(noted(piece), piece.content);
-  for (const TokenNote& note : piece.notes) {
+  for (const NotedToken& note : piece.notes) {
     EXPECT_NEAR(note.logprob, -std::log(tokenizer_.n_tokens()), 1e-9);
     EXPECT_EQ(note.characters_before, characters_of(piece.content.substr(0, note.begins)));
   }
