@@ -9,14 +9,7 @@
 namespace braid {
 namespace {
 
-class FakeFile : public TensorFile {
- public:
-  explicit FakeFile(std::vector<FileTensor> tensors) {
-    path_ = "fake";
-    tensors_ = std::move(tensors);
-    index();
-  }
-};
+using test::FakeFile;
 
 TEST(Fingerprint, TellsModelsApart) {
   std::vector<std::byte> values(4000), changed(4000);

@@ -14,14 +14,7 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 
-class FakeFile : public TensorFile {
- public:
-  explicit FakeFile(std::vector<FileTensor> tensors) {
-    path_ = "fake";
-    tensors_ = std::move(tensors);
-    index();
-  }
-};
+using test::FakeFile;
 
 TEST(TensorFile, BytesOfAShape) {
   EXPECT_EQ(checked_bytes(DType::F32, Shape{}), 4u);

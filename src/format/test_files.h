@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "format/tensor_file.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -15,9 +16,20 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace braid::test {
+
+// Tensors without a file.
+class FakeFile : public TensorFile {
+ public:
+  explicit FakeFile(std::vector<FileTensor> tensors) {
+    path_ = "fake";
+    tensors_ = std::move(tensors);
+    index();
+  }
+};
 
 class TemporaryFolder {
  public:

@@ -1,6 +1,7 @@
 #include "state/disk_file.h"
 
 #include "base/checksum.h"
+#include "base/descriptor.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -38,20 +39,6 @@ struct Header {
 static_assert(sizeof(Header) == 128);
 
 std::string reason(int error) { return std::generic_category().message(error); }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {

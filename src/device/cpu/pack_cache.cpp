@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "base/descriptor.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -83,20 +84,6 @@ std::string file_name(const std::string& model, uint64_t shape) {
 }
 
 size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 bool read_all(int fd, void* to, size_t bytes) {
   for (size_t at = 0; at < bytes;) {
