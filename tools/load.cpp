@@ -264,6 +264,7 @@ void add_synthetic_options(CLI::App& command, LoadCommandOptions& o) {
                        "(default: 0)")
            ->type_name("T,...")
            ->delimiter(',')
+           ->allow_extra_args(false)
            ->check(CLI::Range(0.0, 100.0).description("")));
   ours(
       command

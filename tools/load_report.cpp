@@ -28,7 +28,7 @@ double per_second(int64_t n, double seconds) {
 
 std::string row(const char* what, const Percentiles& p, double scale) {
   if (p.n == 0) return {};
-  return fmt::format("| {:<29} | {:>9.3f} | {:>9.3f} | {:>9.3f} | {:>9.3f} | {:>9.3f} | {:>7} |\n",
+  return fmt::format("| {:<31} | {:>9.3f} | {:>9.3f} | {:>9.3f} | {:>9.3f} | {:>9.3f} | {:>7} |\n",
                      what, p.mean * scale, p.p50 * scale, p.p90 * scale, p.p99 * scale,
                      p.max * scale, p.n);
 }
@@ -42,8 +42,8 @@ std::string times_md(const LoadSummary& s) {
                            row("later than its time, s", s.late, 1);
   if (rows.empty()) return {};
   return fmt::format(
-             "\n| {:<29} | {:>9} | {:>9} | {:>9} | {:>9} | {:>9} | {:>7} |\n"
-             "|{:-<31}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->8}:|\n",
+             "\n| {:<31} | {:>9} | {:>9} | {:>9} | {:>9} | {:>9} | {:>7} |\n"
+             "|{:-<33}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->8}:|\n",
              "", "mean", "50%", "90%", "99%", "max", "n", "", "", "", "", "", "", "") +
          rows;
 }

@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // What a client waits after it was refused, so that a server that is full is not asked on and on.
-constexpr double kPauseSeconds = 1, kLongestPause = 10;
+constexpr double kPauseSeconds = 0.5, kLongestPause = 10;
 
 std::string body_of(const LoadOptions& options, Json body) {
   if (!options.model.empty() && !body.contains("model")) body["model"] = options.model;

@@ -76,8 +76,7 @@ Json stretch(const SyntheticOptions& o, Numbers& numbers, int64_t tokens) {
 class Said {
  public:
   explicit Said(const SyntheticOptions& o) : o_(o) {
-    if (o.form != LoadForm::kText) said_ = Json::array();
-    if (o.form == LoadForm::kText) said_ = o.real_answers ? Json::array() : Json("");
+    said_ = o.form == LoadForm::kText ? Json("") : Json::array();
   }
 
   void add(const char* role, const Json& what) {
@@ -85,12 +84,15 @@ class Said {
       said_.push_back({{"role", role}, {"content", what}});
     else if (o_.form == LoadForm::kIds)
       said_.insert(said_.end(), what.begin(), what.end());
-    else if (o_.real_answers)
+    else if (said_.is_array())
       said_.push_back(what);
     else
       said_ = said_.get<std::string>() + what.get<std::string>();
   }
-  void add_answer(int64_t turn) { said_.push_back({{"answer", turn}}); }
+  void add_answer(int64_t turn) {
+    if (said_.is_string()) said_ = Json::array({said_});
+    said_.push_back({{"answer", turn}});
+  }
   const Json& json() const { return said_; }
 
  private:
