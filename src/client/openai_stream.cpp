@@ -88,7 +88,12 @@ AnswerChunk parse_chunk(std::string_view data) {
     chunk.error = error_of(json).message;
     return chunk;
   }
+  const Json& progress = at(json, "prompt_progress");
+  if (progress.is_object())
+    chunk.progress = {.done = count_at(progress, "processed").value_or(0),
+                      .total = count_at(progress, "total").value_or(0)};
   const Json& choices = at(json, "choices");
+  if (choices.is_null() && chunk.progress) return chunk;
   if (!choices.is_array()) fail("an event has no choices: {}", shortened(data));
   for (const Json& choice : choices) {
     if (!choice.is_object()) fail("an event has a choice that is none: {}", shortened(data));

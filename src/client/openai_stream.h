@@ -26,6 +26,12 @@ struct AnswerChunk {
   ServerUsage usage;
   std::optional<std::string> error;  // the stream failed
 
+  // How much of a prompt has run, from servers that tell.
+  struct Progress {
+    int64_t done = 0, total = 0;
+  };
+  std::optional<Progress> progress;
+
   // Part of a tool call, which is part of an answer though no text.
   bool calls = false;
   bool empty() const { return text.empty() && reasoning.empty() && ids.empty() && !calls; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""`braid load` against `braid serve` on the demo model: the same answers alone and in company, with
-texts, ids and chats, sampled or not; memory; Ctrl-C.
+"""`braid load` and `braid chat --url` against `braid serve` on the demo model: the same answers alone and in
+company, with texts, ids and chats, sampled or not; memory; Ctrl-C; the answers of a chat.
 
-    load_test.py BRAID [TEST ...]
+    client_test.py BRAID [TEST ...]
 """
 
 import json
@@ -22,7 +22,7 @@ SIZES = ["--prompt-tokens", "16-200", "--answer-tokens", "4-24", "--message-toke
          "--temperatures", "0,0.8"]
 
 
-class Load(unittest.TestCase):
+class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         env = {"HOME": "/nonexistent", "PATH": os.environ["PATH"]}
@@ -70,6 +70,19 @@ class Load(unittest.TestCase):
         code, out, errors = self.load("--requests", "20", *SIZES, "--real-answers", "--turns", "3", "--clients", "4")
         self.assertEqual(code, 0, errors + out)
         self.assertIn("20 answers in ", out)
+
+    def chat(self, *arguments):
+        done = subprocess.run([str(BRAID), "chat", "--temp", "0", *arguments], env=self.env, text=True,
+                              capture_output=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_a_chat_is_the_same_with_a_server(self):
+        for message in ("Who are you?", "What is the capital of France?"):
+            for more in ([], ["--show-thinking"], ["-n", "5"], ["--no-think"]):
+                here = self.chat("-p", message, "-t", "1", *more)
+                self.assertEqual(self.chat("--url", self.url, "-p", message, *more), here)
+                self.assertTrue(here.strip())
 
     def test_ctrl_c_tells_what_there_is(self):
         process = subprocess.Popen([str(BRAID), "load", "--url", self.url, "--duration", "600", "--clients", "4",
