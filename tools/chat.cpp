@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -292,10 +293,12 @@ int run_chat(const ChatCommandOptions& o) {
   std::optional<RemoteChat> remote;
   std::unique_ptr<Partner> partner;
   // Loading has a Ctrl-C of its own, so what handles signals later comes after it.
-  if (o.server.url.empty())
+  if (o.server.url.empty()) {
     model.emplace(o.model);
-  else
+  } else {
+    std::signal(SIGPIPE, SIG_IGN);  // a server that goes is an error of its own
     remote.emplace(remote_options(o));
+  }
   const Talk talk = remote ? talk_with(*remote) : talk_with(o, *model, partner);
   Terminal terminal(variable("TERM"));
   const InterruptFlag interrupts;

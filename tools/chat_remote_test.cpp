@@ -56,7 +56,10 @@ class ChatRemote : public testing::Test {
     model.answer = [this](const Json& messages, const Json& extra, const ChatSettings& settings,
                           const auto& on_text) {
       RemoteChatListener listener;
-      listener.text = on_text;
+      listener.text = [&](const AnswerText& piece) {
+        on_text(piece);
+        if (holds_) stop_ = true;
+      };
       listener.progress = [this](int64_t done, int64_t total) { progress_ = {done, total}; };
       listener.stop = [this] { return stop_.load(); };
       return remote_->answer(messages, extra, settings, listener);
@@ -96,7 +99,6 @@ class ChatRemote : public testing::Test {
     exchange.begin(200, "text/event-stream");
     exchange.write(events_);
     if (holds_) {
-      stop_ = true;
       const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
       while (!exchange.gone() && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -182,6 +184,7 @@ TEST_F(ChatRemote, ErrorsOfTheServerAreShownAndTheMessageComesBack) {
 
 TEST_F(ChatRemote, StoppingHangsUpAndKeepsWhatWasSaid) {
   holds_ = true;
+  events_ = delta("content", "Yes.");
   EXPECT_THAT(type("Hello?"), HasSubstr("Stopped; what was said stays."));
   EXPECT_EQ(messages()[1]["content"], "Yes.");
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);

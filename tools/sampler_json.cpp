@@ -46,7 +46,8 @@ Json sampler_json(const SamplerOverrides& o) {
   if (o.dry_sequence_breakers) json["dry_sequence_breakers"] = *o.dry_sequence_breakers;
   add("adaptive_target", o.adaptive_target);
   add("adaptive_decay", o.adaptive_decay);
-  if (o.adaptive_updt_w_cur) json["adaptive_updt_w_cur"] = *o.adaptive_updt_w_cur;
+  // A flag, which an option can only switch on.
+  if (o.adaptive_updt_w_cur.value_or(false)) json["adaptive_updt_w_cur"] = true;
   for (const auto& [token, bias] : o.logit_bias) {
     // JSON has no infinity; OpenAI's range ends where it has the same effect.
     const float finite = std::isinf(bias) ? std::copysign(100.0F, bias) : bias;

@@ -79,7 +79,7 @@ class Clients(unittest.TestCase):
 
     def test_a_chat_is_the_same_with_a_server(self):
         for message in ("Who are you?", "What is the capital of France?"):
-            for more in ([], ["--show-thinking"], ["-n", "5"], ["--no-think"]):
+            for more in ([], ["--show-thinking"], ["--show-thinking", "-n", "5"], ["--no-think"]):
                 here = self.chat("-p", message, "-t", "1", *more)
                 self.assertEqual(self.chat("--url", self.url, "-p", message, *more), here)
                 self.assertTrue(here.strip())
