@@ -16,7 +16,8 @@ prompt; `--cold keys`: an API key for each, whose caches are apart) must answer 
 
 --peer CMD starts another server (--host and --port are put behind), which gets the ids of the same prompts one after the
 other at /v1/completions, with its restart in the same place. One server runs at a time; times are to the first piece of an
-answer. Without --ids the conversation is a chat (/v1/chat/completions) and its prompts are rendered by the model's template;
+answer. The prompts of a chat hold Braid's answers, which the peer did not write and has to read: compare with --ids.
+Without --ids the conversation is a chat (/v1/chat/completions) and its prompts are rendered by the model's template;
 with --ids FROM-TO it is made of such ids, for models whose texts make no sense.
 """
 
