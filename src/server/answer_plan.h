@@ -3,6 +3,7 @@
 
 #include "server/answer_options.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ struct AnswerPlan {
   AnswerOptions options;
   std::vector<int32_t> more_ends;  // tokens that end an answer beside the model's
 };
+
+// Refuses a text before it is taken apart when the context cannot hold it in any case.
+void check_bytes(size_t bytes, const ServedModel& model, std::string_view param);
 
 // Refuses prompts that no step could run: empty, with ids that are not in the vocabulary, longer
 // than the context. `param` is the field that they came in.

@@ -158,7 +158,10 @@ RenderedChat render_chat(const ChatRequest& chat, const Api& api) {
   input.eos_token = model.text.eos_token;
   ChatPrompt prompt;
   try {
-    prompt = api.encoder().encode(*model.chat_template, input);
+    prompt = api.encoder().encode(*model.chat_template, input, static_cast<size_t>(model.context));
+  } catch (const PromptTooLong& error) {
+    check_bytes(error.bytes, model, "messages");
+    throw;  // never: it has refused
   } catch (const Error& error) {
     refuse("messages", "the model's chat template refuses the conversation: {}", error.what());
   }

@@ -39,6 +39,7 @@ PromptPlan plan_of(const Json& prompt, std::string_view name, const Api& api) {
   const Tokenizer& tokenizer = api.model().tokenizer;
   if (prompt.is_string()) {
     plan.echo = prompt.get<std::string>();
+    check_bytes(plan.echo.size(), api.model(), name);
     plan.ids = tokenizer.encode(plan.echo, {.add_special = true, .parse_special = true});
   } else if (prompt.is_array()) {
     plan.ids = ids_of(prompt, name, api);
