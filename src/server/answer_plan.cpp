@@ -28,7 +28,7 @@ void check_bytes(size_t bytes, const ServedModel& model, std::string_view param)
                   param);
 }
 
-void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string_view param) {
+void check_each_prompt(const AnswerPlan& plan, const ServedModel& model, std::string_view param) {
   const int32_t tokens = model.sampler_vocabulary.n_tokens;
   for (const PromptPlan& prompt : plan.prompts) {
     if (prompt.ids.empty()) refuse(param, "the prompt is empty: it needs at least one token");
@@ -39,7 +39,15 @@ void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string
     const auto length = static_cast<int64_t>(prompt.ids.size());
     if (length > model.context) refuse_length(fmt::format("{} tokens", length), model, param);
   }
+}
+
+void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string_view param) {
+  check_each_prompt(plan, model, param);
   const auto answers = static_cast<int64_t>(plan.prompts.size()) * plan.options.best_of;
+  if (answers > model.scheduler.queue())
+    refuse(plan.options.best_of > plan.options.n ? "best_of" : "n",
+           "{} answers at a time are more than this server lets wait ({}, --queue)", answers,
+           model.scheduler.queue());
   if (answers > kMostAnswers)
     refuse(plan.options.best_of > plan.options.n ? "best_of" : "n",
            "{} prompts with {} answers each are {} answers; at most {} are given to a request",

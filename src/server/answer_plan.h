@@ -15,6 +15,7 @@ struct PromptPlan {
   std::vector<int32_t> ids;
   std::vector<int64_t> messages{};  // positions where messages end
   std::string echo{};               // stands before the answer
+  std::string steadied{};           // a header whose value was made a constant
   bool opens_thinking = false;      // the answer begins inside of the thoughts
 };
 
@@ -30,6 +31,8 @@ void check_bytes(size_t bytes, const ServedModel& model, std::string_view param)
 
 // Refuses prompts that no step could run: empty, with ids that are not in the vocabulary, longer
 // than the context. `param` is the field that they came in.
+void check_each_prompt(const AnswerPlan& plan, const ServedModel& model, std::string_view param);
+// And more answers than a request gets.
 void check_prompts(const AnswerPlan& plan, const ServedModel& model, std::string_view param);
 
 }  // namespace braid
