@@ -406,10 +406,13 @@ TEST(ChatApiQueue, AFullQueueSaysWhenToComeAgain) {
 
 // Several choices, of which some found room: none of them runs on.
 TEST(ChatApiQueue, AFullQueueEndsWhatWasBegun) {
-  ServedDemo demo({.sequences = 1, .queue = 2});
-  const Json more = {{"n", 8}, {"max_tokens", 900}, {"ignore_eos", true}};
+  ServedDemo demo({.sequences = 1, .queue = 8});
+  Json more = {{"n", 5}, {"max_tokens", 900}, {"ignore_eos", true}};
+  const auto others = demo.start("POST", kChat, question(more).dump());
+  more["n"] = 8;
   const auto many = demo.start("POST", kChat, question(more).dump());
   EXPECT_EQ(many->wait().status(), 503);
+  others->go();
   demo.scheduler().shut_down(60);  // what still runs would run to its end
   EXPECT_LT(demo.scheduler().stats().answer_tokens, 800);
   EXPECT_EQ(demo.post(kChat, question())->status(), 503);
@@ -427,14 +430,17 @@ TEST_F(ChatApi, AShutdownEndsAStreamWithWhatThereIs) {
   EXPECT_EQ(events[events.size() - 2]["braid"]["end"], "shutdown");
 }
 
-// All tokens banned: the sampler fails in the middle of a request.
+// All tokens banned but one, and that as a text: the sampler fails in the middle of a request.
 TEST_F(ChatApi, AFailureInAStreamIsAnEvent) {
+  const int32_t left = demo_.tokenizer().encode(" a")[0];
   Json bias = Json::array();
   for (int32_t id = 0; id < demo_.tokenizer().n_tokens(); ++id)
-    bias.push_back(Json::array({id, false}));
-  EXPECT_EQ(demo_.post(kChat, question({{"logit_bias", bias}}))->status(), 500);
-  const auto exchange = demo_.post(
-      kChat, question({{"logit_bias", bias}, {"stream", true}, {"return_progress", true}}));
+    if (id != left) bias.push_back(Json::array({id, false}));
+  const Json none = {{"logit_bias", bias}, {"banned_strings", "a"}, {"enable_thinking", false}};
+  EXPECT_EQ(demo_.post(kChat, question(none))->status(), 500);
+  Json streamed = none;
+  streamed.update({{"stream", true}, {"return_progress", true}});
+  const auto exchange = demo_.post(kChat, question(streamed));
   EXPECT_EQ(exchange->status(), 200);
   const auto events = exchange->events();
   ASSERT_EQ(events.size(), 2u);
