@@ -73,6 +73,7 @@ class Scheduler {
   RequestId submit(Request request);
   void cancel(RequestId id);
   SchedulerStats stats() const;
+  int queue() const { return options_.queue; }  // most requests that wait
 
   // Takes no more requests, lets those that came end for so many seconds, hands the others back
   // (kHandedBack, with what they have), writes what is worth it to the disk, and returns when all
@@ -113,10 +114,14 @@ class Scheduler {
   void store_marks(Job& job);
   void store(Job& job, int64_t length, Mark mark, bool ended);
   void choose(Job& job, std::span<const float> logits);
+  bool choose_once(Job& job, std::span<const float> logits);
+  int32_t sample(Job& job, std::span<const float> logits);
+  bool step_back(Job& job, const StepBack& back);
   void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
                    const std::string& what);
   void step_stopped(std::span<Job* const> jobs);
   void begin_again(std::span<Job* const> jobs);
+  void wait_again(Job& job);
   void end(Job& job, EndReason reason, std::string error = {});
   void fail_all(const std::string& what);
   void forget_ended();
