@@ -224,6 +224,16 @@ TEST(HttpServer, WhatAClientSaysMakesNoLineOfItsOwnAndNoLongOne) {
   EXPECT_EQ(house.problems[0].find('\n'), std::string::npos) << house.problems[0];
 }
 
+TEST(HttpServer, ErrorsAreShort) {
+  const std::string text(1'000'000, 'a');
+  const std::string json =
+      to_json({.status = 400, .message = text, .type = {}, .param = text, .code = {}});
+  EXPECT_LT(json.size(), 2500u);
+  EXPECT_NE(json.find("aaa... (1000000 bytes)"), std::string::npos);
+  EXPECT_EQ(bounded("abc", 3), "abc");
+  EXPECT_EQ(bounded("abcd", 3), "abc... (4 bytes)");
+}
+
 // Most of it says nothing that could be told of a request, but it was one, and had an answer.
 TEST(HttpServer, WhatLibmicrohttpdRefusesIsNoted) {
   TestServer house;
