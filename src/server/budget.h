@@ -25,6 +25,7 @@ class Budget {
     } while (!used_.compare_exchange_weak(now, now + amount));
     return true;
   }
+  void take_anyway(size_t amount) { used_ += amount; }
   void give(size_t amount) { used_ -= amount; }
 
  private:
@@ -48,11 +49,15 @@ class Share {
   ~Share() { shrink(amount_); }
 
   size_t amount() const { return amount_; }
-  size_t left() const { return budget_->left(); }
+  size_t left() const { return budget_ ? budget_->left() : 0; }
   bool grow(size_t amount) {
     if (!budget_->take(amount)) return false;
     amount_ += amount;
     return true;
+  }
+  void grow_anyway(size_t amount) {
+    budget_->take_anyway(amount);
+    amount_ += amount;
   }
   void shrink(size_t amount) {
     if (amount == 0) return;

@@ -139,7 +139,7 @@ void HttpExchange::lost() {
 void HttpExchange::tick(Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   if (ping_.empty() || !in_pieces_ || ended_ || gone_ || unread_.amount() > 0) return;
-  if (now - written_ >= quiet_ && unread_.grow(ping_.size())) put(ping_);
+  if (now - written_ >= quiet_) put(ping_);
 }
 
 void HttpExchange::start(int status, std::string_view content_type, const HttpHeaders& more) {
@@ -158,7 +158,7 @@ void HttpExchange::start(int status, std::string_view content_type, const HttpHe
 void HttpExchange::reply(int status, std::string_view content_type, std::string body,
                          const HttpHeaders& more) {
   const std::lock_guard lock(mutex_);
-  if (begun_ || gone_ || unread_.grow(body.size())) {
+  if (gone_ || may_have(body.size())) {
     start(status, content_type, more);
     if (!gone_) body_ = std::move(body);
   } else {
@@ -169,6 +169,7 @@ void HttpExchange::reply(int status, std::string_view content_type, std::string 
                      .param = {},
                      .code = "overloaded"});
   }
+  unread_.grow_anyway(body_.size());
   bytes_ = static_cast<int64_t>(body_.size());
   ended();
 }
@@ -180,8 +181,14 @@ void HttpExchange::begin(int status, std::string_view content_type, const HttpHe
   wake();
 }
 
+bool HttpExchange::may_have(size_t unread) const {
+  constexpr size_t kAnyway = size_t{64} << 10;  // more than a client lags behind that reads
+  return unread <= kAnyway || unread + (unread - unread_.amount()) <= unread_.left();
+}
+
 void HttpExchange::put(std::string_view piece) {
   pieces_.emplace_back(piece);
+  unread_.grow_anyway(piece.size());
   written_ = Clock::now();
   wake();
 }
@@ -193,7 +200,7 @@ bool HttpExchange::write(std::string_view piece) {
   if (gone_) return false;
   if (piece.empty()) return true;
   const size_t would_have = unread_.amount() + piece.size();
-  if (would_have > std::min(unread_bytes_, unread_.left()) || !unread_.grow(piece.size())) {
+  if (would_have > unread_bytes_ || !may_have(would_have)) {
     gone_ = true;
     cut_();
     return false;

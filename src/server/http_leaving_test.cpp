@@ -300,7 +300,7 @@ TEST(SlowReaders, AreDroppedForWhatAllHoldTogether) {
 
 TEST(SlowReaders, AWholeAnswerThatFindsNoRoomIsRefused) {
   HttpServerOptions options;
-  options.limits.answers_bytes = 1000;
+  options.limits.answers_bytes = 1'000'000;
   TestServer house(std::move(options));
   Client client(house.port());
   for (int i = 0; i < 20; ++i) {
@@ -308,11 +308,30 @@ TEST(SlowReaders, AWholeAnswerThatFindsNoRoomIsRefused) {
     client.get("/hold");
     const auto exchange = house.held.take();
     ASSERT_TRUE(exchange);
-    exchange->reply(200, "text/plain", std::string(large ? 1001 : 900, 'x'));
+    exchange->reply(200, "text/plain", std::string(large ? 600'000 : 400'000, 'x'));
     EXPECT_EQ(client.answer().status, large ? 503 : 200);
     // What was sent is given back.
     EXPECT_TRUE(soon([&] { return house.server->stats().requests == 0; }));
   }
+}
+
+TEST(SlowReaders, WhoReadsIsNotHurtWhenOthersHoldAll) {
+  HttpServerOptions options;
+  options.limits.answers_bytes = 0;
+  TestServer house(std::move(options));
+  Client client(house.port());
+  client.get("/hold");
+  const auto stream = house.held.take();
+  ASSERT_TRUE(stream);
+  stream->begin(200, "text/event-stream");
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(stream->write(std::string(10'000, 'x') + std::to_string(i)));
+    EXPECT_TRUE(client.receive_until("x" + std::to_string(i)));
+  }
+  EXPECT_FALSE(stream->write(std::string(70'000, 'x')));
+  Client other(house.port());
+  other.get("/hello");
+  EXPECT_EQ(other.answer().status, 200);
 }
 
 TEST(SlowReaders, WhoTakesNothingOfAWholeAnswerIsDroppedInTheEnd) {

@@ -15,8 +15,9 @@ struct HttpLimits {
   size_t body_bytes = size_t{32} << 20;     // of one request; a larger one is told 413
   size_t bodies_bytes = size_t{256} << 20;  // of all at a time; more is told 503
   size_t unread_bytes = size_t{4} << 20;    // of an answer in pieces; who reads slower is dropped
-  // Of all answers that clients have not read. Nobody may have more unread than is left of it, so
-  // those go that hold much, and who reads is not hurt; an answer that is whole is told 503.
+  // Of all answers that clients have not read. Beyond 64 KiB nobody may have more unread than is
+  // left of it, so those go that hold much, and who reads is not hurt; an answer that is whole is
+  // told 503.
   size_t answers_bytes = size_t{256} << 20;
   double head_seconds = 15;     // from the connection to the end of the head
   double body_seconds = 120;    // from there to the end of the body
