@@ -15,9 +15,8 @@ TEST(WebPages, PrivateHosts) {
         "[fe80::1]", "192.168.1.7:8080", "gpu-box", "braid:8080", "a.localhost", "braid.local:1",
         "braid.default.svc.cluster.local", "nas.lan", "x.internal", "x.home.arpa"})
     EXPECT_TRUE(is_private_host(host)) << host;
-  for (const char* host :
-       {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example",
-        "local.example", "1.2.3"})
+  for (const char* host : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example",
+                           "localhost.evil.example", "local.example", "1.2.3"})
     EXPECT_FALSE(is_private_host(host)) << host;
 }
 
