@@ -9,12 +9,14 @@
 #include "server/served_model.h"
 #include "tools/cli.h"
 #include "tools/interrupt.h"
+#include "tools/line_log.h"
 #include "tools/serve_options.h"
 #include "tools/units.h"
 #include "tools/version.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,7 +25,6 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -42,7 +43,6 @@ ErrorBody unavailable(std::string message, std::string code) {
           .code = std::move(code)};
 }
 
-// One line at a time, whichever thread it comes from.
 class Log {
  public:
   explicit Log(const ServeOptions& o) : format_(o.log), quiet_(o.quiet) {}
@@ -50,17 +50,12 @@ class Log {
   void answered(const HttpAnswer& answer) {
     if (!quiet_) line(log_line(answer, format_, std::chrono::system_clock::now()));
   }
-  void line(std::string_view text) {
-    const std::string whole = fmt::format("{}\n", text);
-    const std::lock_guard lock(mutex_);
-    // Who reads the log may have gone: serving goes on.
-    std::fwrite(whole.data(), 1, whole.size(), stderr);
-  }
+  void line(std::string_view text) { lines_.line(text); }
 
  private:
   LogFormat format_;
   bool quiet_;
-  std::mutex mutex_;
+  LineLog lines_{STDERR_FILENO};
 };
 
 // All of a server, each part after those that it refers to.
@@ -285,7 +280,12 @@ int serve(const ServeOptions& o) {
   std::signal(SIGPIPE, SIG_IGN);
   House house(o);
   house.listen();
-  house.load();
+  try {
+    house.load();
+  } catch (const Interrupted&) {  // a wish to end, as later
+    return kDone;
+  }
+  if (interrupt.interrupted()) return kDone;
   house.open();
   house.run(interrupt);
   return kDone;

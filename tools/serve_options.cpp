@@ -63,6 +63,10 @@ void add_listening(CLI::App& command, ServeOptions& o) {
            "Let web pages of this origin ask, * for all; may be given several times (default: "
            "none)",
            "ORIGIN");
+  add_list(command, "--allowed-host", o.http.hosts,
+           "A name that clients may ask this server by, * for any; may be given several times "
+           "(default: names that the public DNS does not give out; with API keys any)",
+           "NAME");
 }
 
 void add_serving(CLI::App& command, ServeOptions& o) {

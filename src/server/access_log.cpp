@@ -1,5 +1,7 @@
 #include "server/access_log.h"
 
+#include "server/error_body.h"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,6 +10,8 @@
 
 namespace braid {
 namespace {
+
+constexpr size_t kMost = 300;  // of a path; a head may have 32 KiB
 
 std::string time_text(std::chrono::system_clock::time_point now) {
   const auto ms =
@@ -30,11 +34,17 @@ std::string log_line(const HttpAnswer& a, LogFormat format,
   const double ms = std::round(a.seconds * 10'000) / 10;
   if (format == LogFormat::kText)
     return fmt::format("{} {} {} {} {} {:.1f} ms {} bytes {}{}", time_text(now), a.client,
-                       plain(a.method), plain(a.path), a.status, ms, a.bytes, a.id,
-                       a.whole ? "" : " (cut off)");
-  nlohmann::ordered_json line = {{"time", time_text(now)}, {"id", a.id},     {"client", a.client},
-                                 {"method", a.method},     {"path", a.path}, {"route", a.route},
-                                 {"status", a.status},     {"ms", ms},       {"bytes", a.bytes}};
+                       plain(bounded(a.method, kMost)), plain(bounded(a.path, kMost)), a.status, ms,
+                       a.bytes, a.id, a.whole ? "" : " (cut off)");
+  nlohmann::ordered_json line = {{"time", time_text(now)},
+                                 {"id", a.id},
+                                 {"client", a.client},
+                                 {"method", bounded(a.method, kMost)},
+                                 {"path", bounded(a.path, kMost)},
+                                 {"route", a.route},
+                                 {"status", a.status},
+                                 {"ms", ms},
+                                 {"bytes", a.bytes}};
   if (!a.whole) line["cut_off"] = true;
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

@@ -52,5 +52,15 @@ TEST(AccessLog, APathMakesNoLineOfItsOwn) {
   }
 }
 
+TEST(AccessLog, APathIsBounded) {
+  HttpAnswer one = answer();
+  one.path = "/" + std::string(30'000, '\x01');
+  for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
+    const std::string line = log_line(one, format, kNow);
+    EXPECT_LT(line.size(), 2200u);
+    EXPECT_NE(line.find("... (30001 bytes)"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace braid

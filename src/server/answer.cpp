@@ -94,8 +94,8 @@ Request Answer::request_of(size_t index) {
   request.priority = plan_.options.priority;
   request.realm = realm_of(exchange_->request());
   if (plan_.options.timeout)
-    request.deadline =
-        started_ + std::chrono::duration_cast<Clock::duration>(*plan_.options.timeout);
+    request.deadline = exchange_->request().arrived +
+                       std::chrono::duration_cast<Clock::duration>(*plan_.options.timeout);
   const std::shared_ptr<Answer> self = shared_from_this();
   if (plan_.options.thinking_budget >= 0 || plan_.options.loops.thoughts > 0)
     request.forced = [self, index] { return self->forced_token(self->choices_[index]); };

@@ -161,6 +161,7 @@ class ServedDemo {
     request.captured = match.captured;
     request.body = body;
     request.key = key_;
+    request.arrived -= waited_;
     auto exchange = std::make_shared<FakeExchange>(std::move(request));
     if (match.route) match.route->handler(exchange);
     return exchange;
@@ -193,6 +194,8 @@ class ServedDemo {
   }
 
   void set_key(int key) { key_ = key; }
+  // How long requests have been here when a handler gets them.
+  void set_waited(std::chrono::seconds waited) { waited_ = waited; }
   ServedModel& model() { return *model_; }
   Scheduler& scheduler() { return *scheduler_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
@@ -226,6 +229,7 @@ class ServedDemo {
   }
 
   int key_ = -1;
+  std::chrono::seconds waited_{0};
   std::unique_ptr<TensorFile> file_;
   ModelText text_;
   Tokenizer tokenizer_;

@@ -381,6 +381,10 @@ TEST_F(ChatApi, DeadlinesHold) {
     EXPECT_EQ(late->status(), 504);
     EXPECT_EQ(late->json()["error"]["code"], "deadline_exceeded");
   }
+  demo_.set_waited(std::chrono::seconds(100));
+  EXPECT_EQ(demo_.post(kChat, question({{"timeout", 99}}))->status(), 504);
+  EXPECT_EQ(demo_.post(kChat, question({{"timeout", 1000}, {"max_tokens", 1}}))->status(), 200);
+  demo_.set_waited(std::chrono::seconds(0));
   refused({{"timeout", 0}}, "timeout");
   refused({{"timeout", "soon"}}, "timeout");
 }

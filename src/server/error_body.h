@@ -15,7 +15,12 @@ struct ErrorBody {
 };
 
 std::string_view usual_error_type(int status);  // "invalid_request_error", "server_error", ...
-std::string to_json(const ErrorBody& error);    // bytes that are not UTF-8 are replaced
+// Bytes that are not UTF-8 are replaced, and what is longer than an error should be is cut: much of
+// it may be what the client sent.
+std::string to_json(const ErrorBody& error);
+
+// Cut after so many bytes, and how many there were.
+std::string bounded(std::string_view text, size_t most);
 
 class Exchange;
 void reply(Exchange& exchange, const ErrorBody& error);

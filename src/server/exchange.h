@@ -5,6 +5,7 @@
 // client that reads more slowly than the answer grows is dropped as if it had gone.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -19,9 +20,10 @@ struct HttpRequest {
   std::string method, path;  // path: without the query, "%20" and the like decoded
   HttpHeaders query, headers;
   std::vector<std::string> captured;  // what the wildcards of the route stood for (routes.h)
-  std::string body;
+  std::string body;                   // until the handler has returned
   std::string id;  // the client's X-Request-Id, or a new one; the answer has it too
   int key = -1;    // which API key the client showed; -1: the server has none
+  std::chrono::steady_clock::time_point arrived = std::chrono::steady_clock::now();  // its end
 
   // The last one of this name, ignoring case; empty when there is none.
   std::string_view header(std::string_view name) const;

@@ -1,7 +1,9 @@
 #include "server/http_core.h"
 
 #include "base/check.h"
+#include "format/printable.h"
 #include "server/http_text.h"
+#include "server/web_pages.h"
 
 #include <fmt/format.h>
 
@@ -54,20 +56,6 @@ void HttpServer::Core::close(ErrorBody why) {
   gate_.closed = std::move(why);
 }
 
-bool HttpServer::Core::reserve(Incoming& in, size_t bytes) {
-  const std::lock_guard lock(mutex_);
-  if (bytes > options_.limits.bodies_bytes - std::min(options_.limits.bodies_bytes, reserved_))
-    return false;
-  reserved_ += bytes;
-  in.reserved += bytes;
-  return true;
-}
-
-void HttpServer::Core::release(Incoming& in) {
-  const std::lock_guard lock(mutex_);
-  reserved_ -= std::exchange(in.reserved, 0);
-}
-
 // Each of these is false when the request has been refused.
 bool HttpServer::Core::judge_path(Incoming& in) {
   if (std::string wrong = read_target(in.target, in.exchange->request); !wrong.empty()) {
@@ -96,6 +84,10 @@ bool HttpServer::Core::judge_route(Incoming& in) {
       return false;
     }
   }
+  if (!known) {
+    in.refused = refused_page(request, options_);
+    if (in.refused) return false;
+  }
   if (now.closed && (route == nullptr || !route->quick)) {
     in.refused = std::move(now.closed);
     in.refused_headers = {{"Retry-After", "2"}};
@@ -106,9 +98,10 @@ bool HttpServer::Core::judge_route(Incoming& in) {
     return true;
   }
   if (in.match.allowed.empty())
-    refuse(in, 404, fmt::format("There is no {}.", request.path), "unknown_url");
+    refuse(in, 404, fmt::format("There is no {}.", printable(request.path)), "unknown_url");
   else
-    refuse(in, 405, fmt::format("{} is asked with {}.", request.path, joined(in.match.allowed)),
+    refuse(in, 405,
+           fmt::format("{} is asked with {}.", printable(request.path), joined(in.match.allowed)),
            "method_not_allowed", {{"Allow", joined(in.match.allowed) + ", OPTIONS"}});
   return false;
 }
@@ -154,53 +147,67 @@ bool HttpServer::Core::has_body_part(Seat& seat, std::string_view part) {
                        options_.limits.body_bytes),
            "body_too_large");
     in.close = true;
-  } else if (!reserve(in, part.size())) {
+  } else if (!in.body.grow(part.size())) {
     refuse_for_now(in, "Too many large requests are being received: try again.", "overloaded");
   } else {
     body.append(part);
     return true;
   }
-  body = std::string();
-  release(in);
+  std::string().swap(body);
+  in.body.clear();
   return true;
 }
 
 void HttpServer::Core::hand_over(const Seat& seat, Incoming& in) {
   in.handed_over = true;
   watch_.works(seat.watch, in.exchange);
-  bool full = false;
-  const bool to_worker =
-      !in.refused && !in.preflight && !in.match.route->quick && !stopping_.load();
+  in.exchange->request.arrived = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(mutex_);
     ++open_;
-    full = to_worker && in_work_ >= options_.limits.requests;
-    in.in_work = to_worker && !full;
-    if (in.in_work) ++in_work_;
   }
-  if (full) refuse_for_now(in, "Too many requests are in work: try again.", "overloaded");
   if (stopping_.load() && !in.refused)
     refuse_for_now(in, "The server is shutting down.", "shutting_down");
+  if (!in.refused && !in.preflight && !in.match.route->quick) {
+    in.place = std::make_shared<Share>(places_);
+    if (!in.place->grow(1))
+      refuse_for_now(in, "Too many requests are in work: try again.", "overloaded");
+  }
   HttpExchange& exchange = *in.exchange;
   if (in.refused) {
+    std::string().swap(exchange.request.body);
+    in.body.clear();
     exchange.reply(in.refused->status, "application/json", to_json(*in.refused),
                    in.refused_headers);
   } else if (in.preflight) {
-    HttpHeaders headers = {
-        {"Allow", joined(in.match.allowed) + (in.match.allowed.empty() ? "OPTIONS" : ", OPTIONS")}};
-    if (!cors_headers(exchange.request, options_.origins).empty())
-      headers.insert(headers.end(), {{"Access-Control-Allow-Methods", headers.front().second},
-                                     {"Access-Control-Allow-Headers",
-                                      "Authorization, Content-Type, X-Api-Key, X-Request-Id"},
-                                     {"Access-Control-Max-Age", "600"}});
-    exchange.reply(204, "", "", headers);
+    reply_preflight(exchange, in);
   } else if (in.match.route->quick) {
     run(in.match.route->handler, in.exchange);
   } else {
-    workers_->add([this, routes = in.routes, route = in.match.route, exchange = in.exchange] {
-      run(route->handler, exchange);
+    exchange.holds(in.place);
+    // Queued or in a handler's hands a request counts, even if nobody waits for it any more.
+    auto body = std::make_shared<Share>(std::move(in.body));
+    workers_->add([this, routes = in.routes, route = in.match.route, exchange = in.exchange,
+                   body = std::move(body)] {
+      if (exchange->gone())
+        exchange->let_go();
+      else
+        run(route->handler, exchange);
+      std::string().swap(exchange->request.body);  // frees it, unlike an assignment
+      body->clear();
     });
   }
+}
+
+void HttpServer::Core::reply_preflight(HttpExchange& exchange, const Incoming& in) {
+  HttpHeaders headers = {
+      {"Allow", joined(in.match.allowed) + (in.match.allowed.empty() ? "OPTIONS" : ", OPTIONS")}};
+  if (!cors_headers(exchange.request, options_.origins).empty())
+    headers.insert(headers.end(),
+                   {{"Access-Control-Allow-Methods", headers.front().second},
+                    {"Access-Control-Allow-Headers", allowed_headers(exchange.request)},
+                    {"Access-Control-Max-Age", "600"}});
+  exchange.reply(204, "", "", headers);
 }
 
 void HttpServer::Core::run(const Handler& handler, const std::shared_ptr<HttpExchange>& exchange) {
@@ -215,25 +222,24 @@ void HttpServer::Core::run(const Handler& handler, const std::shared_ptr<HttpExc
     wrong = "an exception of an unknown kind";
   }
   if (options_.problem)
-    options_.problem(fmt::format("{} {} {}: {}", request.id, request.method, request.path, wrong));
+    options_.problem(fmt::format("{} {} {}: {}", request.id, printable(request.method),
+                                 printable(request.path), printable(wrong, 1000)));
 }
 
-void HttpServer::Core::completed(Seat& seat, bool whole) {
+void HttpServer::Core::completed(Seat& seat, bool whole, bool refused_before) {
   const std::unique_ptr<Incoming> in = std::move(seat.incoming);
   if (!in || !in->exchange) return;
   HttpExchange& exchange = *in->exchange;
   // First what must not be missed if memory runs out below.
   const bool somebody_waits = exchange.over() && in->handed_over;
   watch_.rests(seat.watch);
-  release(*in);
   if (in->handed_over) {
     const std::lock_guard lock(mutex_);
     --open_;
-    if (in->in_work) --in_work_;
     fewer_.notify_all();
   }
   if (somebody_waits) watch_.tell_lost(in->exchange);
-  if (!options_.answered) return;
+  if (!options_.answered || (refused_before && exchange.status() == 0)) return;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - in->began;
   options_.answered({.id = exchange.request.id,
                      .method = exchange.request.method,
@@ -248,8 +254,9 @@ void HttpServer::Core::completed(Seat& seat, bool whole) {
 
 HttpServerStats HttpServer::Core::stats() const {
   const auto connections = static_cast<int64_t>(watch_.connections());
-  const std::lock_guard lock(mutex_);
-  return {.connections = connections, .requests = in_work_, .accepted = accepted_.load()};
+  return {.connections = connections,
+          .requests = static_cast<int64_t>(places_->used()),
+          .accepted = accepted_.load()};
 }
 
 }  // namespace braid

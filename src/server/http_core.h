@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include "server/budget.h"
 #include "server/connection_watch.h"
 #include "server/http_server.h"
 #include "server/incoming.h"
@@ -48,7 +49,8 @@ class HttpServer::Core {
   bool has_head(Seat& seat, MHD_Connection* connection, std::string_view method);
   bool has_body_part(Seat& seat, std::string_view part);
   bool has_all(Seat& seat, MHD_Connection* connection);
-  void completed(Seat& seat, bool whole);
+  // refused_before: by libmicrohttpd itself, which said so to logged().
+  void completed(Seat& seat, bool whole, bool refused_before);
   void logged(std::string line);
   void trouble(const char* what) noexcept;
 
@@ -64,9 +66,8 @@ class HttpServer::Core {
   bool judge_path(Incoming& in);
   bool judge_route(Incoming& in);
   bool judge_size(Incoming& in, const BodyFraming& framing);
-  bool reserve(Incoming& in, size_t bytes);
-  void release(Incoming& in);
   void hand_over(const Seat& seat, Incoming& in);
+  void reply_preflight(HttpExchange& exchange, const Incoming& in);
   void run(const Handler& handler, const std::shared_ptr<HttpExchange>& exchange);
   bool queue_answer(MHD_Connection* connection, Incoming& in);
   uint64_t most_read_past() const;
@@ -79,13 +80,13 @@ class HttpServer::Core {
   MHD_Daemon* daemon_ = nullptr;
   std::atomic<bool> started_{false}, stopping_{false};
   std::atomic<int64_t> accepted_{0};
+  // Shares of these may outlive the server: in work, bytes of bodies, bytes that nobody has read.
+  const std::shared_ptr<Budget> places_, bodies_, answers_;
 
   mutable std::mutex mutex_;  // of all below
   Gate gate_;
   std::condition_variable fewer_;
-  int64_t in_work_ = 0;  // requests that handlers have
-  int64_t open_ = 0;     // requests handed over, refused ones too
-  size_t reserved_ = 0;  // bytes of bodies
+  int64_t open_ = 0;  // requests handed over, refused ones too
 
   std::mutex stop_mutex_;
   bool stopped_ = false;

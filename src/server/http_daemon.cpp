@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace braid {
@@ -64,7 +65,7 @@ void forget_exchange(void* exchange) {
   delete static_cast<std::shared_ptr<HttpExchange>*>(exchange);
 }
 
-void forget_text(void* text) { delete static_cast<std::string*>(text); }
+void forget_body(void* body) { delete static_cast<HttpExchange::Body*>(body); }
 
 MHD_Response* response_of(const std::shared_ptr<HttpExchange>& exchange) {
   constexpr size_t kBlock = size_t{16} << 10;
@@ -72,9 +73,9 @@ MHD_Response* response_of(const std::shared_ptr<HttpExchange>& exchange) {
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kBlock, read_pieces,
                                              new std::shared_ptr<HttpExchange>(exchange),
                                              forget_exchange);
-  auto* body = new std::string(exchange->take_body());
-  return MHD_create_response_from_buffer_with_free_callback_cls(body->size(), body->data(),
-                                                                forget_text, body);
+  auto* body = new HttpExchange::Body(exchange->take_body());
+  return MHD_create_response_from_buffer_with_free_callback_cls(
+      body->bytes.size(), body->bytes.data(), forget_body, body);
 }
 
 }  // namespace
@@ -141,8 +142,11 @@ struct HttpServer::Core::Events {
                         MHD_RequestTerminationCode how) {
     *incoming = nullptr;
     const bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    const bool has_answer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS) != nullptr;
     guarded(core, [&] {
-      if (Seat* seat = seat_of(connection)) static_cast<Core*>(core)->completed(*seat, whole);
+      if (Seat* seat = seat_of(connection))
+        static_cast<Core*>(core)->completed(*seat, whole, has_answer);
     });
   }
 
@@ -154,7 +158,7 @@ struct HttpServer::Core::Events {
   static void log(void* core, const char* format, va_list values) {
     std::array<char, 512> line{};
     std::vsnprintf(line.data(), line.size(), format, values);
-    static_cast<Core*>(core)->logged(line.data());
+    guarded(core, [&] { static_cast<Core*>(core)->logged(line.data()); });
   }
 };
 
@@ -164,6 +168,9 @@ HttpServer::Core::Core(HttpServerOptions options, std::shared_ptr<const Routes> 
       listen_(options_.host, options_.port, options_.backlog),
       watch_(options_.limits, !options_.tls_certificate.empty()),
       workers_(std::make_unique<WorkerPool>(options_.limits.workers)),
+      places_(std::make_shared<Budget>(static_cast<size_t>(options_.limits.requests))),
+      bodies_(std::make_shared<Budget>(options_.limits.bodies_bytes)),
+      answers_(std::make_shared<Budget>(options_.limits.answers_bytes)),
       gate_{std::move(routes), std::move(not_yet)} {
   const bool tls = !options_.tls_certificate.empty();
   address = is_socket_path(options_.host) ? "unix:" + listen_.address()
@@ -224,8 +231,24 @@ void HttpServer::Core::trouble(const char* what) noexcept {
 
 void HttpServer::Core::logged(std::string line) {
   while (line.ends_with('\n')) line.pop_back();
-  if (!started_)
-    said_ = std::move(line);  // later ones tell of clients that went, request by request
+  if (!started_) {
+    said_ = std::move(line);
+    return;
+  }
+  // Most of what is said later tells of clients that went, request by request. But of what it
+  // refuses itself nothing else is told, and not whose it was.
+  constexpr std::string_view kRefused = "HTTP response code is ";
+  const size_t at = line.find(kRefused);
+  if (at == std::string::npos || !options_.answered) return;
+  options_.answered({.id = "-",
+                     .method = "-",
+                     .path = "-",
+                     .client = "-",
+                     .route = "unreadable",
+                     .status = std::atoi(line.c_str() + at + kRefused.size()),
+                     .seconds = 0,
+                     .bytes = 0,
+                     .whole = true});
 }
 
 HttpServer::Core::Seat* HttpServer::Core::accepted(int fd, std::string client) {
@@ -248,13 +271,14 @@ void HttpServer::Core::closed(Seat* seat) {
 // end of the connection, forgets those.
 Incoming* HttpServer::Core::begins(Seat& seat, std::string_view target) {
   seat.incoming = std::make_unique<Incoming>();
+  seat.incoming->body = Share(bodies_);
   seat.incoming->target = target;
   return seat.incoming.get();
 }
 
 bool HttpServer::Core::has_head(Seat& seat, MHD_Connection* connection, std::string_view method) {
   Incoming& in = *seat.incoming;
-  in.exchange = std::make_shared<HttpExchange>(options_.limits.unread_bytes,
+  in.exchange = std::make_shared<HttpExchange>(options_.limits.unread_bytes, answers_,
                                                [this, id = seat.watch] { watch_.drop(id); });
   HttpRequest& request = in.exchange->request;
   request.method = method;
@@ -316,8 +340,7 @@ void HttpServer::Core::stop(double grace_seconds) {
   watch_.drop_resting();
   {
     std::unique_lock lock(mutex_);
-    fewer_.wait_for(lock, std::chrono::duration<double>(grace_seconds),
-                    [&] { return in_work_ == 0; });
+    fewer_.wait_for(lock, std::chrono::duration<double>(grace_seconds), [&] { return open_ == 0; });
     // Until all are over: one may have been handed over just now.
     while (open_ > 0) {
       lock.unlock();

@@ -39,8 +39,19 @@ class Handle final : public Exchange {
 
 }  // namespace
 
-HttpExchange::HttpExchange(size_t unread_bytes, std::function<void()> cut)
-    : unread_bytes_(unread_bytes), cut_(std::move(cut)) {}
+HttpExchange::HttpExchange(size_t unread_bytes, std::shared_ptr<Budget> unread,
+                           std::function<void()> cut)
+    : unread_bytes_(unread_bytes), cut_(std::move(cut)), unread_(std::move(unread)) {}
+
+void HttpExchange::holds(std::shared_ptr<Share> place) {
+  const std::lock_guard lock(mutex_);
+  place_ = std::move(place);
+}
+
+HttpExchange::Body HttpExchange::take_body() {
+  const std::lock_guard lock(mutex_);
+  return {std::move(body_), std::move(unread_)};
+}
 
 std::shared_ptr<Exchange> HttpExchange::handle(std::shared_ptr<HttpExchange> exchange) {
   return std::make_shared<Handle>(std::move(exchange));
@@ -82,7 +93,7 @@ int64_t HttpExchange::read(char* to, size_t most) {
       taken_ = 0;
     }
   }
-  unread_ -= given;
+  unread_.shrink(given);
   bytes_ += static_cast<int64_t>(given);
   if (given > 0) return static_cast<int64_t>(given);
   if (ended_) return kEnd;
@@ -97,6 +108,7 @@ bool HttpExchange::over() {
   connection_ = nullptr;
   suspended_ = false;
   pieces_.clear();
+  unread_.clear();
   if (ended_) {
     forgotten = std::exchange(when_gone_, nullptr);
     return false;
@@ -126,7 +138,7 @@ void HttpExchange::lost() {
 
 void HttpExchange::tick(Clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  if (ping_.empty() || !in_pieces_ || ended_ || gone_ || unread_ > 0) return;
+  if (ping_.empty() || !in_pieces_ || ended_ || gone_ || unread_.amount() > 0) return;
   if (now - written_ >= quiet_) put(ping_);
 }
 
@@ -135,6 +147,9 @@ void HttpExchange::start(int status, std::string_view content_type, const HttpHe
   status_ = status;
   headers_ = common;
   if (!content_type.empty()) headers_.emplace_back("Content-Type", content_type);
+  // Some clients repeat whatever fails with 5xx. These would fail again, or take as long again.
+  if (status == 500 || status == 501 || status == 504)
+    headers_.emplace_back("X-Should-Retry", "false");
   headers_.insert(headers_.end(), more.begin(), more.end());
   begun_ = true;
   written_ = Clock::now();
@@ -143,11 +158,20 @@ void HttpExchange::start(int status, std::string_view content_type, const HttpHe
 void HttpExchange::reply(int status, std::string_view content_type, std::string body,
                          const HttpHeaders& more) {
   const std::lock_guard lock(mutex_);
-  start(status, content_type, more);
-  bytes_ = static_cast<int64_t>(body.size());
-  body_ = std::move(body);
-  ended_ = true;
-  wake();
+  if (gone_ || may_have(body.size())) {
+    start(status, content_type, more);
+    if (!gone_) body_ = std::move(body);
+  } else {
+    start(503, "application/json", {{"Retry-After", "2"}});
+    body_ = to_json({.status = 503,
+                     .message = "Too much of other answers is unread: try again.",
+                     .type = {},
+                     .param = {},
+                     .code = "overloaded"});
+  }
+  unread_.grow_anyway(body_.size());
+  bytes_ = static_cast<int64_t>(body_.size());
+  ended();
 }
 
 void HttpExchange::begin(int status, std::string_view content_type, const HttpHeaders& more) {
@@ -157,9 +181,14 @@ void HttpExchange::begin(int status, std::string_view content_type, const HttpHe
   wake();
 }
 
+bool HttpExchange::may_have(size_t unread) const {
+  constexpr size_t kAnyway = size_t{64} << 10;  // more than a client lags behind that reads
+  return unread <= kAnyway || unread + (unread - unread_.amount()) <= unread_.left();
+}
+
 void HttpExchange::put(std::string_view piece) {
   pieces_.emplace_back(piece);
-  unread_ += piece.size();
+  unread_.grow_anyway(piece.size());
   written_ = Clock::now();
   wake();
 }
@@ -170,7 +199,8 @@ bool HttpExchange::write(std::string_view piece) {
              request.path);
   if (gone_) return false;
   if (piece.empty()) return true;
-  if (unread_ + piece.size() > unread_bytes_) {
+  const size_t would_have = unread_.amount() + piece.size();
+  if (would_have > unread_bytes_ || !may_have(would_have)) {
     gone_ = true;
     cut_();
     return false;
@@ -183,8 +213,7 @@ void HttpExchange::end() {
   const std::lock_guard lock(mutex_);
   CHECK_THAT(in_pieces_ && !ended_, "{} {}: ended before begin() or twice", request.method,
              request.path);
-  ended_ = true;
-  wake();
+  ended();
 }
 
 void HttpExchange::ping(std::string piece, double seconds) {
@@ -231,7 +260,12 @@ void HttpExchange::let_go() {
   } else if (!ended_) {
     broken_ = true;
   }
+  ended();
+}
+
+void HttpExchange::ended() {
   ended_ = true;
+  place_.reset();
   wake();
 }
 

@@ -6,6 +6,7 @@
 // mutex of the exchange. Nobody is called while that is held.
 #pragma once
 
+#include "server/budget.h"
 #include "server/exchange.h"
 
 #include <atomic>
@@ -29,13 +30,16 @@ class HttpExchange {
   using Clock = std::chrono::steady_clock;
 
   // `cut` makes the line dead, for a client that has left more than so many bytes unread and for an
-  // answer that is broken off. It is called under the mutex.
-  HttpExchange(size_t unread_bytes, std::function<void()> cut);
+  // answer that is broken off. It is called under the mutex. `unread`: what all clients together
+  // leave unread.
+  HttpExchange(size_t unread_bytes, std::shared_ptr<Budget> unread, std::function<void()> cut);
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
 
   HttpRequest request;  // filled before it is handed over, only read after
   HttpHeaders common;   // headers of whatever the answer is
+  // Held until it is answered or let go, for whoever counts what handlers have.
+  void holds(std::shared_ptr<Share> place);
 
   // What a handler gets. An exchange that everybody has let go of without an answer is answered
   // with an error, or broken off.
@@ -48,7 +52,12 @@ class HttpExchange {
   int status() const;  // 0: no answer has begun
   const HttpHeaders& headers() const { return headers_; }
   bool in_pieces() const { return in_pieces_; }
-  std::string take_body() { return std::move(body_); }
+  // An answer that is whole, and what it takes of `unread` until it has gone out.
+  struct Body {
+    std::string bytes;
+    Share unread;
+  };
+  Body take_body();
   // Bytes of an answer in pieces: 0 when it was suspended, kEnd after the last.
   static constexpr int64_t kEnd = -1;
   int64_t read(char* to, size_t most);
@@ -72,8 +81,10 @@ class HttpExchange {
 
  private:
   void start(int status, std::string_view content_type, const HttpHeaders& more);
+  bool may_have(size_t unread) const;
   void put(std::string_view piece);
   void wake();
+  void ended();
 
   const size_t unread_bytes_;
   const std::function<void()> cut_;
@@ -90,7 +101,9 @@ class HttpExchange {
   bool suspended_ = false;
   bool begun_ = false, ended_ = false, broken_ = false, gone_ = false;
   std::deque<std::string> pieces_;
-  size_t taken_ = 0, unread_ = 0;  // of the first piece; of all
+  size_t taken_ = 0;  // of the first piece
+  Share unread_;      // bytes of body or pieces
+  std::shared_ptr<Share> place_;
   std::string ping_;
   Clock::duration quiet_{};
   Clock::time_point written_{};

@@ -170,6 +170,60 @@ TEST(Leaving, WhoIsToldNoMoreIsNotCalled) {
   EXPECT_EQ(calls, 0);
 }
 
+// A worker is busy, and whoever comes posts and hangs up: what they leave behind is counted, and
+// nobody works for them.
+TEST_P(ClientLeaves, BeforeAWorkerIsFree) {
+  HttpServerOptions options;
+  options.limits.workers = 1;
+  options.limits.requests = 4;
+  options.limits.body_bytes = 1000;
+  options.limits.bodies_bytes = 2500;
+  TestServer house(std::move(options));
+  Client busy(house.port());
+  busy.get("/blocks");
+  ASSERT_TRUE(soon([&] { return house.blocked.load(); }));
+  const auto post_and_leave = [&](size_t bytes, size_t nth) {
+    Client client(house.port());
+    client.post("/hold", std::string(bytes, 'a'));
+    EXPECT_TRUE(soon([&] { return house.server->stats().requests == 2 + int64_t(nth); }));
+    GetParam().leave(client);
+    EXPECT_EQ(house.noted(nth).status, 499);
+  };
+  post_and_leave(1000, 0);
+  post_and_leave(1000, 1);
+  Client large(house.port()), other(house.port());
+  large.post("/echo", std::string(1000, 'a'));
+  EXPECT_EQ(large.answer().status, 503);
+  EXPECT_EQ(house.noted(2).status, 503);
+  house.server->stats();
+  Client third(house.port());
+  third.post("/hold", "a");
+  EXPECT_TRUE(soon([&] { return house.server->stats().requests == 4; }));
+  GetParam().leave(third);
+  EXPECT_EQ(house.noted(3).status, 499);
+  other.get("/hello");
+  EXPECT_EQ(other.answer().status, 503);
+  house.blocked = false;
+  EXPECT_EQ(busy.answer().status, 200);
+  EXPECT_TRUE(soon([&] { return house.server->stats().requests == 0; }));
+  EXPECT_EQ(house.held.count(), 0u);
+  large.post("/echo", std::string(1000, 'a'));
+  EXPECT_EQ(large.answer().status, 200);
+}
+
+TEST_P(ClientLeaves, WhileAHandlerHasItsRequest) {
+  TestServer house;
+  Client client(house.port());
+  client.get("/hold");
+  auto exchange = house.held.take();
+  ASSERT_TRUE(exchange);
+  GetParam().leave(client);
+  EXPECT_EQ(house.noted().status, 499);
+  EXPECT_EQ(house.server->stats().requests, 1);
+  exchange.reset();
+  EXPECT_EQ(house.server->stats().requests, 0);
+}
+
 TEST(Leaving, AnEndedAnswerTellsNobody) {
   TestServer house;
   Client client(house.port());
@@ -208,6 +262,76 @@ TEST(SlowReaders, AreDropped) {
   neighbour.get("/hello");
   EXPECT_EQ(neighbour.answer().status, 200);
   EXPECT_FALSE(house.noted(0).whole && house.noted(1).whole);
+}
+
+// Each is within its own bound: those that hold much of what all may hold are dropped.
+TEST(SlowReaders, AreDroppedForWhatAllHoldTogether) {
+  HttpServerOptions options;
+  options.limits.unread_bytes = 400'000'000;
+  options.limits.answers_bytes = 1'000'000;
+  TestServer house(std::move(options));
+  Client reads(house.port());
+  reads.get("/hold");
+  const auto good = house.held.take();
+  ASSERT_TRUE(good);
+  good->begin(200, "text/event-stream");
+  std::list<Client> hogs;
+  std::vector<std::shared_ptr<Exchange>> exchanges;
+  for (int i = 0; i < 3; ++i) {
+    hogs.emplace_back(house.port()).get("/hold");
+    exchanges.push_back(house.held.take());
+    ASSERT_TRUE(exchanges.back());
+    exchanges.back()->begin(200, "text/event-stream");
+  }
+  const std::string piece(10'000, 'x');
+  size_t dropped = 0;
+  for (int written = 0; written < 10'000 && dropped < hogs.size(); ++written) {
+    dropped = 0;
+    for (const auto& exchange : exchanges) dropped += exchange->write(piece) ? 0 : 1;
+    EXPECT_TRUE(good->write("data\n\n"));
+    std::this_thread::sleep_for(200us);
+  }
+  EXPECT_EQ(dropped, hogs.size());
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 1; }));
+  good->write("last");
+  good->end();
+  EXPECT_TRUE(reads.receive_until("last"));
+}
+
+TEST(SlowReaders, AWholeAnswerThatFindsNoRoomIsRefused) {
+  HttpServerOptions options;
+  options.limits.answers_bytes = 1'000'000;
+  TestServer house(std::move(options));
+  Client client(house.port());
+  for (int i = 0; i < 20; ++i) {
+    const bool large = i % 3 == 1;
+    client.get("/hold");
+    const auto exchange = house.held.take();
+    ASSERT_TRUE(exchange);
+    exchange->reply(200, "text/plain", std::string(large ? 600'000 : 400'000, 'x'));
+    EXPECT_EQ(client.answer().status, large ? 503 : 200);
+    // What was sent is given back.
+    EXPECT_TRUE(soon([&] { return house.server->stats().requests == 0; }));
+  }
+}
+
+TEST(SlowReaders, WhoReadsIsNotHurtWhenOthersHoldAll) {
+  HttpServerOptions options;
+  options.limits.answers_bytes = 0;
+  TestServer house(std::move(options));
+  Client client(house.port());
+  client.get("/hold");
+  const auto stream = house.held.take();
+  ASSERT_TRUE(stream);
+  stream->begin(200, "text/event-stream");
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(stream->write(std::string(10'000, 'x') + std::to_string(i)));
+    EXPECT_TRUE(client.receive_until("x" + std::to_string(i)));
+  }
+  EXPECT_FALSE(stream->write(std::string(70'000, 'x')));
+  Client other(house.port());
+  other.get("/hello");
+  EXPECT_EQ(other.answer().status, 200);
 }
 
 TEST(SlowReaders, WhoTakesNothingOfAWholeAnswerIsDroppedInTheEnd) {

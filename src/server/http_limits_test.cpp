@@ -118,6 +118,40 @@ TEST(HttpLimits, BodiesOfAllTogether) {
   EXPECT_EQ(second.answer().status, 200);
 }
 
+TEST(HttpLimits, ABodyCountsUntilItsHandlerReturns) {
+  HttpLimits limits;
+  limits.body_bytes = limits.bodies_bytes = 1000;
+  TestServer house(with(limits));
+  Client first(house.port()), second(house.port());
+  first.post("/hold", std::string(1000, 'a'));
+  const auto exchange = house.held.take();
+  ASSERT_TRUE(exchange);
+  EXPECT_TRUE(soon([&] {
+    second.post("/echo", std::string(1000, 'b'));
+    return second.answer().status == 200;
+  }));
+  EXPECT_EQ(exchange->request().body.capacity(), std::string().capacity());
+  exchange->reply(200, "text/plain", "");
+}
+
+TEST(HttpLimits, WhenARequestArrived) {
+  HttpLimits limits;
+  limits.workers = 1;
+  TestServer house(with(limits));
+  Client busy(house.port()), waiting(house.port());
+  busy.get("/blocks");
+  ASSERT_TRUE(soon([&] { return house.blocked.load(); }));
+  waiting.get("/hold");
+  EXPECT_TRUE(soon([&] { return house.server->stats().requests == 2; }));
+  std::this_thread::sleep_for(20ms);
+  const auto freed = Clock::now();
+  house.blocked = false;
+  const auto exchange = house.held.take();
+  ASSERT_TRUE(exchange);
+  EXPECT_LT(exchange->request().arrived, freed - 15ms);
+  exchange->reply(200, "text/plain", "");
+}
+
 TEST(HttpLimits, RequestsInWork) {
   HttpLimits limits;
   limits.requests = 2;

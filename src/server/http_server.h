@@ -34,6 +34,7 @@ struct HttpServerOptions {
   HttpLimits limits;
   std::vector<std::string> keys;                    // none: everybody is served
   std::vector<std::string> origins;                 // of web pages that may ask; "*": all
+  std::vector<std::string> hosts;                   // more names of this server; "*": any
   std::string tls_certificate, tls_key;             // PEM; empty: no TLS
   std::function<void(const HttpAnswer&)> answered;  // on a thread of the server: be quick
   std::function<void(std::string_view)> problem;    // one line, of what no client is told

@@ -186,10 +186,76 @@ TEST(HttpServer, AHandlerThatFailsIsAnsweredWith500) {
     const Answer answer = client.answer();
     EXPECT_EQ(answer.status, 500);
     EXPECT_EQ(error_of(answer)["type"], "server_error");
+    EXPECT_EQ(answer.headers.at("x-should-retry"), "false");
     EXPECT_EQ(answer.body.find("planted"), std::string::npos);
   }
   const std::lock_guard lock(house.mutex);
   EXPECT_EQ(house.problems, std::vector<std::string>{"mine-7 GET /throws: planted"});
+}
+
+// Clients repeat what fails with 5xx.
+TEST(HttpServer, WhatIsNotMendedByARetryIsNotToBeRetried) {
+  TestServer house;
+  Client client(house.port());
+  for (const int status : {200, 400, 429, 500, 501, 503, 504}) {
+    client.get("/hold");
+    const auto exchange = house.held.take();
+    ASSERT_TRUE(exchange);
+    exchange->reply(status, "text/plain", "");
+    const Answer answer = client.answer();
+    EXPECT_EQ(answer.status, status);
+    EXPECT_EQ(answer.headers.contains("x-should-retry"),
+              status == 500 || status == 501 || status == 504);
+  }
+}
+
+TEST(HttpServer, WhatAClientSaysMakesNoLineOfItsOwnAndNoLongOne) {
+  TestServer house;
+  Client client(house.port());
+  client.get("/throws/a%0aforged");
+  EXPECT_EQ(client.answer().status, 500);
+  client.get("/" + std::string(9000, 'a') + "%0a");
+  const Answer answer = client.answer();
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_LT(answer.body.size(), 400u);
+  EXPECT_NE(answer.body.find("9002 bytes"), std::string::npos) << answer.body;
+  const std::lock_guard lock(house.mutex);
+  ASSERT_EQ(house.problems.size(), 1u);
+  EXPECT_EQ(house.problems[0].find('\n'), std::string::npos) << house.problems[0];
+}
+
+TEST(HttpServer, ErrorsAreShort) {
+  const std::string text(1'000'000, 'a');
+  const std::string json =
+      to_json({.status = 400, .message = text, .type = {}, .param = text, .code = {}});
+  EXPECT_LT(json.size(), 2500u);
+  EXPECT_NE(json.find("aaa... (1000000 bytes)"), std::string::npos);
+  EXPECT_EQ(bounded("abc", 3), "abc");
+  EXPECT_EQ(bounded("abcd", 3), "abc... (4 bytes)");
+}
+
+// Most of it says nothing that could be told of a request, but it was one, and had an answer.
+TEST(HttpServer, WhatLibmicrohttpdRefusesIsNoted) {
+  TestServer house;
+  const struct {
+    std::string text;
+    int status;
+  } bad[] = {
+      {"GET / HTTP/9.9\r\n\r\n", 505},
+      {"GET /hello HTTP/1.1\r\nHost: a\r\nX: " + std::string(100'000, 'a') + "\r\n\r\n", 431},
+      {"GET /" + std::string(100'000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+      {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400}};
+  size_t n = 0;
+  for (const auto& [text, status] : bad) {
+    Client client(house.port());
+    client.send(text);
+    EXPECT_EQ(client.answer().status, status) << text.substr(0, 100);
+    EXPECT_EQ(house.noted(n).status, status);
+    EXPECT_EQ(house.noted(n++).route, "unreadable");
+    EXPECT_TRUE(client.closed_by_server());
+  }
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 0; }));
+  EXPECT_EQ(house.answers.size(), n);  // each once
 }
 
 TEST(HttpServer, RequestIds) {
@@ -239,7 +305,7 @@ TEST(HttpServer, KeysAreAskedForButOnOpenRoutes) {
 TEST(HttpServer, OtherOriginsOnlyWhenAllowed) {
   TestServer closed;
   Client plain(closed.port());
-  plain.get("/hello", "Origin: https://a.example\r\n");
+  plain.get("/health", "Origin: https://a.example\r\n");
   EXPECT_FALSE(plain.answer().headers.contains("access-control-allow-origin"));
 
   HttpServerOptions options;
@@ -252,6 +318,17 @@ TEST(HttpServer, OtherOriginsOnlyWhenAllowed) {
   EXPECT_EQ(answer.status, 204);  // a preflight shows no key
   EXPECT_EQ(answer.headers.at("access-control-allow-origin"), "https://a.example");
   EXPECT_EQ(answer.headers.at("access-control-allow-methods"), "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(answer.headers.at("access-control-allow-headers"),
+            "Authorization, Content-Type, X-Api-Key, X-Request-Id");
+  const auto allowed = [&](const std::string& asked) {
+    client.send("OPTIONS /hold HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n" +
+                ("Access-Control-Request-Headers: " + asked) + "\r\n\r\n");
+    return client.answer().headers.at("access-control-allow-headers");
+  };
+  const std::string asked = "authorization, content-type,x-stainless-lang, openai-organization";
+  EXPECT_EQ(allowed(asked), asked);
+  for (const std::string& odd : {std::string("a, <b>"), std::string(3000, 'a')})
+    EXPECT_EQ(allowed(odd), "Authorization, Content-Type, X-Api-Key, X-Request-Id");
   EXPECT_EQ(answer.headers.at("vary"), "Origin");
   client.get("/hello", "Origin: https://a.example\r\n");  // an error can be read as well
   answer = client.answer();

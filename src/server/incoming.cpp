@@ -50,9 +50,22 @@ HttpHeaders cors_headers(const HttpRequest& request, const std::vector<std::stri
   if (!all && std::ranges::find(origins, origin) == origins.end()) return {};
   HttpHeaders headers = {
       {"Access-Control-Allow-Origin", all ? std::string("*") : std::string(origin)},
-      {"Access-Control-Expose-Headers", "X-Request-Id"}};
+      {"Access-Control-Expose-Headers", "X-Request-Id, X-Should-Retry, Retry-After"}};
   if (!all) headers.emplace_back("Vary", "Origin");
   return headers;
+}
+
+std::string allowed_headers(const HttpRequest& request) {
+  constexpr size_t kMost = 2000;
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~, ";
+  const std::string_view asked = request.header("access-control-request-headers");
+  const bool names = std::ranges::all_of(asked, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+  if (asked.empty() || asked.size() > kMost || !names)
+    return "Authorization, Content-Type, X-Api-Key, X-Request-Id";
+  return std::string(asked);
 }
 
 }  // namespace braid

@@ -2,6 +2,7 @@
 // network's thread knows it.
 #pragma once
 
+#include "server/budget.h"
 #include "server/error_body.h"
 #include "server/http_exchange.h"
 #include "server/routes.h"
@@ -28,9 +29,9 @@ struct Incoming {
   bool close = false;      // the connection, after the answer
 
   bool has_body = false, handed_over = false;
-  uint64_t arrived = 0;  // bytes of the body, read past or kept
-  size_t reserved = 0;   // of HttpLimits::bodies_bytes
-  bool in_work = false;  // counted among the requests
+  uint64_t arrived = 0;          // bytes of the body, read past or kept
+  Share body;                    // of HttpLimits::bodies_bytes
+  std::shared_ptr<Share> place;  // among the requests in work
 };
 
 // What the head of a request says about its body.
@@ -45,5 +46,9 @@ BodyFraming body_framing(const HttpHeaders& headers);
 
 // Headers that let web pages of an allowed origin read the answer. Empty for others.
 HttpHeaders cors_headers(const HttpRequest& request, const std::vector<std::string>& origins);
+
+// What a preflight is told: the headers that it asks for, as long as they are names; else the usual
+// ones.
+std::string allowed_headers(const HttpRequest& request);
 
 }  // namespace braid

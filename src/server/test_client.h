@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -214,6 +215,12 @@ struct TestServer {
     routes->add("POST", "/hold", [this](auto exchange) { held.put(std::move(exchange)); });
     routes->add("GET", "/forgets", [](auto) {});
     routes->add("GET", "/throws", [](auto) { throw std::runtime_error("planted"); });
+    routes->add("GET", "/throws/{}", [](auto) { throw std::runtime_error("planted\nforged"); });
+    routes->add("GET", "/blocks", [this](auto exchange) {
+      blocked = true;
+      while (blocked) std::this_thread::sleep_for(1ms);
+      exchange->reply(200, "text/plain", "free");
+    });
     routes->add({.method = "GET",
                  .path = "/health",
                  .handler = [](auto exchange) { exchange->reply(200, "text/plain", "ok"); },
@@ -247,6 +254,7 @@ struct TestServer {
 
   static constexpr bool opened = true;
   Held held;
+  std::atomic<bool> blocked{false};  // a worker, by /blocks
   std::mutex mutex;
   std::vector<HttpAnswer> answers;
   std::vector<std::string> problems;

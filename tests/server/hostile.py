@@ -113,7 +113,7 @@ def broken_head(r):
     for _ in range(r.randrange(1, 6)):
         good[r.randrange(good.index(b"\r\n\r\n"))] = r.randrange(256)
     # Almost anything may come of it: another path, a length that never arrives, even a good request.
-    return Shot("broken head", [bytes(good)], HEAD | ANY_BODY | {401}, half_close=True)
+    return Shot("broken head", [bytes(good)], HEAD | ANY_BODY | {401, 403}, half_close=True)
 
 
 def garbage(r):
@@ -168,6 +168,21 @@ def vanishes(r):
     return Shot("vanishes", [post("/v1/completions", json.dumps(body).encode()), r.uniform(0, 0.3), r.choice(["close", "reset", "half"])], {200, None})
 
 
+def posts_and_leaves(r):
+    """A large body, whole, and nobody to hear the answer."""
+    body = json.dumps({"prompt": "day " * r.randrange(100, 20000), "max_tokens": 1}).encode()
+    return Shot("posts and leaves", [post("/v1/completions", body), r.choice(["close", "reset"])], {None})
+
+
+def pages(r):
+    """What a browser sends for a page of the web, and for one whose name points here."""
+    host, more = r.choice([("evil.example", ""), ("evil.example:80", "Origin: http://evil.example:80\r\n"), ("localhost", "Origin: https://evil.example\r\n"),
+                           ("127.0.0.1", "Origin: null\r\n"), ("a", "Origin: " + "x" * 3000 + "\r\n")])
+    body = json.dumps(GOOD["/v1/completions"]).encode()
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    return Shot("pages", [head.encode() + body], {403})
+
+
 def says_nothing(r):
     return Shot("says nothing", [r.uniform(0, 0.2), r.choice(["close", "reset", "half"])], {None, 408})
 
@@ -178,7 +193,30 @@ def pipelined(r):
 
 
 KINDS = [turned_body] * 8 + [unusual_but_right] * 3 + [broken_json] * 4 + [broken_head] * 3 + [
-    garbage, framing, chunks, paths, headers, too_large, shorter_than_said, slow, vanishes, vanishes, says_nothing, pipelined]
+    garbage, framing, chunks, paths, headers, too_large, shorter_than_said, slow, vanishes, vanishes, posts_and_leaves, pages, says_nothing,
+    pipelined]
+
+
+class Lasting:
+    """A client that takes its time: what it says, at once and then a byte a second, and what may come of it."""
+
+    def __init__(self, kind, at_once, slowly, statuses, reads=True):
+        self.kind, self.at_once, self.slowly, self.statuses, self.reads = kind, at_once, slowly, statuses, reads
+
+
+def lasting():
+    """One of each kind. A head has 15 seconds, a body 120."""
+    whole = post("/tokenize", b'{"content":"a"}')
+    body = whole.index(b"\r\n\r\n") + 4
+    stream = post("/v1/completions", json.dumps({"prompt": "One day", "max_tokens": 400, "ignore_eos": True, "stream": True}).encode())
+    return [
+        Lasting("byte a second", b"", whole, {408}),
+        Lasting("slow body", whole[:body], whole[body:], {200}),
+        Lasting("chunk a second", whole[:body].replace(b"Content-Length: 15", b"Transfer-Encoding: chunked"), b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", {400}),
+        Lasting("half open", whole[:body - 2], b"", {408}),
+        Lasting("silent", b"", b"", {408, None}),
+        Lasting("reads nothing", stream, b"", {200}, reads=False),
+    ]
 
 
 def shots(seed, count):

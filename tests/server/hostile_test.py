@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Fires bad requests (hostile.py) at `braid serve` from many clients, beside one that behaves well.
 
-    hostile_test.py BRAID [--requests N] [--seed S] [--sanitized]
+    hostile_test.py BRAID [--requests N] [--seed S] [--lasting N] [--sanitized]
 
-None may bring a crash, a hang, a leak or a status that is not right for it, and the neighbour gets
+Beside them are clients that take their time: a byte a second, half a head and then nothing, nothing at
+all, an answer that is not read. None may bring a crash, a hang, a leak or a status that is not right for it, and the neighbour gets
 the same answer every time. To show that it would notice, the same is run with a server that is
 killed, one that is stopped, one that is let grow and one that asks for keys.
 """
@@ -15,11 +16,13 @@ import json
 import os
 import queue
 import re
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -29,17 +32,23 @@ import hostile
 
 CLIENTS = 8
 PATIENCE = 30  # seconds for any answer
+LASTING = 25  # seconds until the server has ended with who takes its time: 15 for a head
 GROWTH = 16 << 20  # bytes that memory may grow by after the first third: the allocator's habits
 
 
 class Server:
     def __init__(self, braid, *more):
         # Small caches: what they may hold is reached early, and what grows later is a leak.
+        self.errors = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [braid, "serve", "-c", "512", "-t", "1", "--port", "0", "-q", "--max-body", "100K", "--kv-memory", "8M",
-             "--snapshot-memory", "4M", *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+             "--snapshot-memory", "4M", *more], stdout=subprocess.PIPE, stderr=self.errors, text=True)
         line = self.process.stdout.readline()
         self.port = int(re.search(r":(\d+)$", line).group(1))
+
+    def said(self):
+        self.errors.seek(0)
+        return self.errors.read()[:6000]
 
     def memory(self):
         with open(f"/proc/{self.process.pid}/statm") as file:
@@ -48,8 +57,8 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def ask(self, method, path, body=None, patience=PATIENCE):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience)
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body=body, headers={"Content-Type": "application/json"} if body else {})
             answer = connection.getresponse()
@@ -101,8 +110,41 @@ def fire(port, shot):
         client.close()
 
 
+class Patient:
+    """One of hostile.lasting() at work; step() a few times a second."""
+
+    def __init__(self, port, script):
+        self.script, self.slowly, self.seen, self.status, self.over = script, script.slowly, b"", None, False
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket.sendall(script.at_once)
+        self.started = self.sent = time.monotonic()
+
+    def end(self):
+        self.over = True
+        self.socket.close()
+
+    def step(self):
+        now = time.monotonic()
+        try:
+            if self.slowly and now - self.sent >= 1:
+                self.socket.sendall(self.slowly[:1])
+                self.slowly, self.sent = self.slowly[1:], now
+            # Who reads nothing looks once, at the end.
+            if (self.script.reads or now - self.started > LASTING - 8) and select.select([self.socket], [], [], 0)[0]:
+                part = self.socket.recv(4096)
+                self.seen += part
+                found = re.match(rb"HTTP/1\.1 (\d{3}) ", self.seen)
+                if found:
+                    self.status = int(found.group(1))
+                if found or not part:
+                    self.end()
+        except OSError:
+            self.end()
+
+
 class Run:
-    def __init__(self, server, shots, weigh):
+    def __init__(self, server, shots, weigh, lasting=0):
+        self.lasting = hostile.lasting() * lasting
         self.server, self.weigh, self.trouble, self.counts = server, weigh, [], collections.Counter()
         self.waiting = queue.SimpleQueue()
         for shot in shots:
@@ -145,11 +187,26 @@ class Run:
                 return self.note(f"the neighbour: {answer} after {first}")
             self.neighbour_answers += 1
 
+    def patients(self):
+        patients = [Patient(self.server.port, script) for script in self.lasting]
+        while not all(one.over for one in patients):
+            for one in patients:
+                if not one.over:
+                    one.step()
+                if not one.over and time.monotonic() - one.started > LASTING:
+                    one.end()
+                    self.note(f"{one.script.kind}: nothing came of it within {LASTING} s")
+            time.sleep(0.1)
+        for one in patients:
+            self.counts[(one.script.kind, one.status)] += 1
+            if one.status not in one.script.statuses and not self.trouble:
+                self.note(f"{one.script.kind}: status {one.status}, right are {one.script.statuses}: {one.seen[:100]!r}")
+
     def go(self, during=lambda: None):
         """What went wrong; an empty list when nothing did."""
         descriptors = self.server.descriptors()
         well = threading.Thread(target=self.neighbour)
-        clients = [threading.Thread(target=self.client) for _ in range(CLIENTS)]
+        clients = [threading.Thread(target=self.client) for _ in range(CLIENTS)] + [threading.Thread(target=self.patients)]
         for thread in [well, *clients]:
             thread.start()
         during()
@@ -179,16 +236,16 @@ class Run:
         return []
 
 
-def run(options, shots, *more, during=lambda server: None):
+def run(options, shots, *more, during=lambda server: None, lasting=0):
     server = Server(options.braid, *more)
     try:
-        one = Run(server, shots, not options.sanitized)
+        one = Run(server, shots, not options.sanitized, lasting)
         trouble = one.go(lambda: during(server))
         if not trouble:
             server.process.send_signal(signal.SIGTERM)
             if server.process.wait(PATIENCE) != 0:
                 trouble = [f"it ended with {server.process.returncode}"]
-        return trouble, one
+        return trouble + ([server.said()] if trouble else []), one
     finally:
         server.process.kill()
         server.process.communicate()
@@ -213,14 +270,15 @@ def main():
     parser.add_argument("braid")
     parser.add_argument("--requests", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lasting", type=int, default=2, help="clients of each kind that take their time")
     parser.add_argument("--sanitized", action="store_true", help="memory is not weighed: a sanitizer keeps what was freed")
     options = parser.parse_args()
     started = time.monotonic()
-    trouble, one = run(options, hostile.shots(options.seed, options.requests))
+    trouble, one = run(options, hostile.shots(options.seed, options.requests), lasting=options.lasting)
     print(f"{sum(one.counts.values())} requests in {time.monotonic() - started:.0f} s, "
           f"{one.neighbour_answers} answers of the neighbour, memory {one.memory_early >> 10} KiB early, {one.memory_late >> 10} at the end")
     for (kind, status), count in sorted(one.counts.items(), key=str):
-        print(f"  {kind:14} {status or 'closed':>6} {count:6}")
+        print(f"  {kind:16} {status or 'closed':>6} {count:6}")
     for line in trouble:
         print("TROUBLE:", line)
     PATIENCE = 5

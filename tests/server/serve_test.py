@@ -26,15 +26,15 @@ PATIENCE = 60  # seconds; a loaded machine and sanitizers are slow
 class Server:
     """A braid serve of its own; what it says on stderr goes to a file."""
 
-    def __init__(self, *arguments, wait=True, **environment):
+    def __init__(self, *arguments, wait=True, errors=None, **environment):
         env = {"HOME": "/nonexistent", "PATH": os.environ["PATH"]}
         env.update({name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
         env.update(environment)
         self.errors = tempfile.NamedTemporaryFile(mode="r", suffix=".log")
-        with open(self.errors.name, "w") as errors:
+        with open(self.errors.name, "w") as file:
             self.process = subprocess.Popen(
                 [str(BRAID), "serve", "-c", "512", "-t", "1", *(() if "--host" in arguments else ("--port", "0")),
-                 *arguments], stdout=subprocess.PIPE, stderr=errors, env=env, text=True)
+                 *arguments], stdout=subprocess.PIPE, stderr=file if errors is None else errors, env=env, text=True)
         self.ready = self.process.stdout.readline() if wait else ""
         found = re.search(r" is served at (\S+)$", self.ready)
         self.address = found.group(1) if found else ""
@@ -172,6 +172,36 @@ class Serve(unittest.TestCase):
                 self.assertLess(time.monotonic() - start, 10)
                 for connection in [*idle, silent]:
                     connection.close()
+
+    def test_a_signal_while_the_model_loads(self):
+        for _ in range(10):
+            with tempfile.TemporaryDirectory() as folder, Server("--host", folder + "/s", wait=False) as server:
+                while not os.path.exists(folder + "/s"):  # it listens before it loads
+                    time.sleep(0.0005)
+                start = time.monotonic()
+                self.assertEqual(server.end()[0], 0, server.log())
+                self.assertLess(time.monotonic() - start, 5)
+
+    def test_a_reader_of_the_log_that_stalls_costs_lines_only(self):
+        reader, writer = os.pipe()
+        with Server(errors=writer) as server:
+            os.close(writer)
+            for _ in range(400):  # 400 kB; a pipe holds 64
+                self.assertEqual(server.ask("GET", "/" + "a" * 1000)[0], 404)
+            start = time.monotonic()
+            self.assertEqual(server.end()[0], 0)
+            self.assertLess(time.monotonic() - start, 10)
+        os.close(reader)
+
+    def test_web_pages_are_kept_out_where_no_key_is_asked_for(self):
+        with Server("--allowed-host", "ours.example") as server:
+            for host, status in (("ours.example", 200), ("evil.example", 403)):
+                self.assertEqual(server.ask("GET", "/metrics", headers={"Host": host})[0], status)
+            status, text, _ = server.ask("POST", "/tokenize", body='{"content": "a"}',
+                                         headers={"Origin": "https://evil.example", "Content-Type": "text/plain"})
+            self.assertEqual(status, 403)
+            self.assertIn("--cors-origin https://evil.example", json.loads(text)["error"]["message"])
+            self.assertEqual(server.ask("POST", "/tokenize", body='{"content": "a"}')[0], 200)
 
     # ---- Requests that run when something happens
 
