@@ -334,7 +334,7 @@ void Scheduler::end(Job& job, EndReason reason, std::string error) {
     }
   }
   job.sequence.reset();
-  if (reading_ == job.id) reading_ = 0;
+  if (reading_ == job.id) end_reading();
   Outcome& outcome = job.outcome;
   outcome.reason = reason;
   outcome.error = std::move(error);

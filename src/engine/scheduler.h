@@ -26,8 +26,10 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <unordered_set>
@@ -99,6 +101,7 @@ class Scheduler {
   bool awaits_disk(const Job& job) const;
   bool read_from_disk(Job& job, int64_t usable);
   void take_read();
+  void end_reading();
   bool restore_from_disk(Job& job, PrefixMatch& match);
   void save_some();
   void finish_saving();
@@ -132,6 +135,7 @@ class Scheduler {
   SchedulerStats counts_;
   bool more_to_save_ = false;
   RequestId reading_ = 0;         // who waits for the disk, or has what was read; 0: nobody
+  std::stop_source unwanted_;     // what it waits for
   double last_step_seconds_ = 0;  // of one that came to its end
   bool last_stopped_ = false;
   std::atomic<bool> stop_{false};  // the step that runs
@@ -151,9 +155,8 @@ class Scheduler {
   RequestId next_id_ = 1;
   int64_t queued_ = 0;  // incoming_ and waiting_
   SchedulerStats published_;
-  bool woken_ = false;  // by the disk
-  RequestId read_for_ = 0;
-  std::unique_ptr<DiskState> read_;
+  bool woken_ = false;                                    // by the disk
+  std::map<RequestId, std::unique_ptr<DiskState>> read_;  // null: there is nothing
 
   std::unique_ptr<DiskCache> disk_;
   std::unique_ptr<PrefixSaver> saver_;

@@ -22,7 +22,7 @@
 namespace braid {
 
 // To be raised when the format changes, or the bits that the same model computes.
-inline constexpr uint32_t kDiskVersion = 1;
+inline constexpr uint32_t kDiskVersion = 2;
 
 using DiskKey = std::array<uint64_t, 2>;
 
