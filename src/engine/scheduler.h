@@ -18,6 +18,7 @@
 
 #include "engine/engine.h"
 #include "engine/request.h"
+#include "engine/slots.h"
 #include "engine/step_plan.h"
 #include "sample/sampler.h"
 #include "state/marks.h"
@@ -26,6 +27,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,6 +35,7 @@
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -76,6 +79,15 @@ class Scheduler {
   void cancel(RequestId id);
   SchedulerStats stats() const;
 
+  // What the last request of the realm that ended in the slot left: a copy of it; in its place what
+  // was copied once; forgotten as far as nothing else goes on from it, with how many tokens that
+  // were. From any thread but a callback; each waits for the end of a step. Throw SlotEmpty when
+  // there is nothing, SlotBusy when there is no room now, ShuttingDown.
+  std::vector<SlotInfo> slots() const;
+  SlotState copy_slot(int slot, int realm);
+  void restore_slot(int slot, int realm, const SlotState& state);
+  int64_t erase_slot(int slot, int realm);
+
   // Takes no more requests, lets those that came end for so many seconds, hands the others back
   // (kHandedBack, with what they have), writes what is worth it to the disk, and returns when all
   // is over. From any thread but a callback.
@@ -106,6 +118,14 @@ class Scheduler {
   void save_some();
   void finish_saving();
 
+  int free_slot() const;
+  void note_slot(const Job& job);
+  std::vector<SlotInfo> slot_infos() const;
+  template <class F>
+  auto between_steps(F f) -> decltype(f());
+  void run_errands();
+  const std::vector<int32_t>& slot_line(int slot, int realm) const;
+
   void step();
   std::vector<Job*> take_turns() const;
   bool run(std::span<Job* const> jobs, std::span<const int64_t> rows);
@@ -133,6 +153,7 @@ class Scheduler {
   StepBudget shared_, alone_;
   std::vector<std::unique_ptr<Job>> waiting_, running_;
   SchedulerStats counts_;
+  std::map<std::pair<int, int>, std::vector<int32_t>> slot_tokens_;  // by realm and slot: what ran
   bool more_to_save_ = false;
   RequestId reading_ = 0;         // who waits for the disk, or has what was read; 0: nobody
   std::stop_source unwanted_;     // what it waits for
@@ -155,6 +176,8 @@ class Scheduler {
   RequestId next_id_ = 1;
   int64_t queued_ = 0;  // incoming_ and waiting_
   SchedulerStats published_;
+  std::vector<SlotInfo> published_slots_;
+  std::vector<std::function<void()>> errands_;            // for between two steps
   bool woken_ = false;                                    // by the disk
   std::map<RequestId, std::unique_ptr<DiskState>> read_;  // null: there is nothing
 

@@ -1,7 +1,6 @@
 #include "state/disk_cache.h"
 
 #include "base/check.h"
-#include "base/checksum.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,8 +27,6 @@ uint64_t now_ns() {
                                    .count());
 }
 
-uint64_t sum_of(const std::string& text) { return checksum64(std::as_bytes(std::span(text))); }
-
 uint64_t fresh_id() {
   static thread_local std::mt19937_64 random{
       (uint64_t{std::random_device{}()} << 32 | std::random_device{}()) ^ now_ns()};
@@ -45,15 +42,11 @@ DiskCache::DiskCache(const StatePool& pool, DiskCacheOptions options, std::funct
       wake_(std::move(wake)),
       index_(options_.run_tokens) {
   CHECK(options_.run_tokens > 0 && options_.run_tokens % kPageTokens == 0);
-  std::string text =
-      fmt::format("{}\n{} {} {} {} {}\n", options_.key, kDiskVersion, kBlock, options_.run_tokens,
-                  info(pool.options().key_type).name, info(pool.options().value_type).name);
-  for (const LayerState& layer : pool.spec().layers) text += describe(layer) + "\n";
   const DiskFolder::Trouble told = [this](const std::string& what, bool damaged) {
     counts_.damaged += damaged;
     trouble(what);
   };
-  folder_.emplace(options_.folder, DiskKey{sum_of(text), sum_of("again " + text)}, told);
+  folder_.emplace(options_.folder, disk_key(pool, options_.key, options_.run_tokens), told);
   for (const auto& [realm, name] : options_.realms) realms_[realm] = folder_->realm(name);
   for (DiskEntry& entry : folder_->entries(told)) {
     const std::vector<DiskEntry> alone = {entry};
@@ -309,7 +302,9 @@ void DiskCache::count_others(size_t own) {
   const size_t left = options_.bytes - std::min(options_.bytes, others.bytes);
   counted_ = Clock::now();
   const std::lock_guard guard(mutex_);
-  allowed_ = std::max(left, options_.bytes / static_cast<size_t>(others.users + 1));
+  allowed_ = left;
+  if (others.users > 0)  // and it is too small for all
+    allowed_ = std::max(left, options_.bytes / static_cast<size_t>(others.users + 1));
 }
 
 // Nothing is taken from those who were used last for one that does not fit at all.
@@ -347,23 +342,6 @@ void DiskCache::let_go(Saving& saving) {
   folder_->remove(gone);
 }
 
-// Throws Damaged when it has not what an entry of its kind must have.
-DiskPayload DiskCache::read_part(const DiskEntry& entry) const {
-  DiskPayload payload = read_disk_payload(folder_->path(), folder_->key(), entry);
-  const StateSpec& spec = pool_.spec();
-  const int64_t end = entry.end();
-  const bool floor_possible = !entry.state           ? entry.floor == 0
-                              : spec.has_recurrent() ? entry.floor >= end / kBlock * kBlock
-                                                     : entry.floor == 0;
-  if (!floor_possible || entry.floor > end ||
-      payload.blocks.size() != (entry.state ? recurrent_block_floats(spec, end) : 0) ||
-      payload.conv.size() != (entry.state ? recurrent_conv_floats(spec, end, entry.floor) : 0) ||
-      payload.rows.size() != entry.tokens.size() * kv_row_bytes(pool_))
-    throw Damaged(
-        fmt::format("{}/{}: has not the sizes of this model", folder_->path(), entry.name()));
-  return payload;
-}
-
 std::unique_ptr<DiskState> DiskCache::read(uint64_t state, const std::stop_token& unwanted) {
   std::vector<DiskEntry> line;
   {
@@ -376,7 +354,8 @@ std::unique_ptr<DiskState> DiskCache::read(uint64_t state, const std::stop_token
     if (unwanted.stop_requested()) return nullptr;
     DiskPayload payload;
     try {
-      payload = read_part(entry);
+      payload = read_disk_payload(folder_->path(), folder_->key(), entry);
+      check_sizes(pool_, entry, payload, folder_->path() + "/" + entry.name());
     } catch (const Damaged& error) {
       std::vector<DiskEntry> gone;
       {

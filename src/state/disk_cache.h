@@ -117,7 +117,6 @@ class DiskCache {
   bool make_room(size_t bytes);
   void let_go(Saving& saving);
   std::unique_ptr<DiskState> read(uint64_t state, const std::stop_token& unwanted);
-  DiskPayload read_part(const DiskEntry& entry) const;
   void trouble(const std::string& what);
   void trouble_writing(const std::string& what);
 

@@ -252,6 +252,7 @@ TEST(DiskCache, TheOthersAreCountedAgain) {
   }
   EXPECT_TRUE(comes_down_to(folder, o.bytes));
   for (int i = 0; i < 4; ++i) {
+    std::this_thread::sleep_for(2 * o.recount);
     bounded.converse(fresh(150));
     bounded.save();
     EXPECT_LE(folder.bytes(), o.bytes);

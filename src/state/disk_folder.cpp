@@ -82,7 +82,7 @@ std::vector<Other> others_beside(const std::string& above, const fs::path& own) 
 
 }  // namespace
 
-bool make_own_folder(const std::string& path) {
+bool make_own_folder(const std::string& path, bool close) {
   std::error_code failed;
   if (const fs::path above = fs::path(path).parent_path(); !above.empty())
     fs::create_directories(above, failed);
@@ -97,7 +97,7 @@ bool make_own_folder(const std::string& path) {
   if (status.st_uid != ::geteuid())
     fail("{}: belongs to user {}, and this is user {}: remove it, or give another folder", path,
          status.st_uid, ::geteuid());
-  if ((status.st_mode & 0777) != 0700 && ::fchmod(folder.get(), 0700) != 0)
+  if (close && (status.st_mode & 0777) != 0700 && ::fchmod(folder.get(), 0700) != 0)
     fail("{}: is open to others and cannot be closed: {}", path, reason(errno));
   return (status.st_mode & 0022) == 0;
 }
@@ -106,7 +106,7 @@ DiskFolder::DiskFolder(std::string above, const DiskKey& key, const Trouble& tro
     : above_(std::move(above)),
       path_(fs::path(above_) / fmt::format("{:016x}", key[0])),
       key_(key) {
-  const bool own = make_own_folder(path_);
+  const bool own = make_own_folder(path_, true);
   lock();
   try {
     if (!own) {

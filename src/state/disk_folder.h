@@ -16,9 +16,10 @@
 
 namespace braid {
 
-// Makes the folder, and those above it, for this user alone, or takes the one that is there. False
-// when others could have written into it until now. Throws Error when it cannot be trusted.
-bool make_own_folder(const std::string& path);
+// Makes the folder, and those above it, for this user alone, or takes the one that is there, and
+// closes it to others if it is Braid's own and not one that somebody chose. False when others could
+// have written into it until now. Throws Error when it cannot be used, or belongs to another user.
+bool make_own_folder(const std::string& path, bool close);
 
 class DiskFolder {
  public:

@@ -140,14 +140,17 @@ class Test:
             if not over.is_set():
                 trouble.append(f"under load: {error!r}")
 
-    def load(self, server, seconds):
-        """Talks to it until it is killed, after so many seconds."""
+    def load(self, server, seconds, folder):
+        """Talks to it until it is killed, after so many seconds; every other time then when a file is being written."""
         over, trouble = threading.Event(), []
         clients = [threading.Thread(target=self.client, args=(server, self.dice.random(), over, trouble))
                    for _ in range(CLIENTS)]
         for client in clients:
             client.start()
         time.sleep(seconds)
+        until = time.monotonic() + self.dice.choice([0, 1])
+        while time.monotonic() < until and not any(folder.glob("*/*.part")):
+            pass
         over.set()
         if server.end(signal.SIGKILL) != -signal.SIGKILL:
             trouble.append(f"it ended by itself: {server.log()}")
@@ -190,7 +193,7 @@ class Test:
                 trouble.append(f"nothing was said of {expect!r}: {log!r}")
             if bool(expect) != (damaged > 0) or (log and not expect):
                 trouble.append(f"{damaged} damaged files: {log}")
-            return trouble + self.load(server, seconds)
+            return trouble + self.load(server, seconds, folder)
 
     # ---- Planted: that Braid finds it, or that this test does
 
