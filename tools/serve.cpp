@@ -299,6 +299,7 @@ void House::run(const InterruptGuard& interrupt) {
 int serve(const ServeOptions& o) {
   const InterruptGuard interrupt;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like others
   House house(o);
   house.listen();
   house.load();

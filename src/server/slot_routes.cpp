@@ -63,7 +63,7 @@ std::string file_name(const Shared& exchange) {
   if (!is_slot_file_name(*name))
     refuse("filename",
            "filename: \"{}\" is no name that is taken: up to 100 letters, digits, dots, dashes "
-           "and underscores, and no dot in front",
+           "and underscores, no dot in front and no \".part\" at the end",
            printable(*name));
   return *name;
 }
@@ -97,8 +97,12 @@ void save(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
   try {
     bytes = folder.save(realm, name, state);
   } catch (const Error& error) {
+    // Where files lie is not for clients: what follows the path is.
+    const std::string_view what = error.what();
+    const size_t path = what.find(": ");
+    const std::string_view why = path == what.npos ? what : what.substr(path + 2);
     throw ApiError({.status = 500,
-                    .message = fmt::format("{} was not saved: {}", name, error.what()),
+                    .message = fmt::format("{} was not saved: {}", name, why),
                     .type = {},
                     .param = {},
                     .code = "not_saved"});

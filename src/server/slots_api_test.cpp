@@ -90,7 +90,8 @@ TEST(SlotsApi, WhatIsWrongIsSaid) {
   EXPECT_NE(message(life.file("restore", "a", 404)).find("nothing was saved as a"),
             std::string::npos);
   EXPECT_EQ(life.file("copy", "a", 400)["error"]["param"], "action");
-  for (const char* name : {"", ".", "..", ".a", "a/b", "/etc/passwd", "../a", "a\\b", "a b", "ä"})
+  for (const char* name :
+       {"", ".", "..", ".a", "a/b", "/etc/passwd", "../a", "a\\b", "a b", "ä", "a.part"})
     EXPECT_EQ(life.file("save", name, 400)["error"]["param"], "filename") << name;
   EXPECT_EQ(life.file("save", std::string(101, 'a'), 400)["error"]["param"], "filename");
   EXPECT_EQ(life.act("save", Json::object(), 400)["error"]["param"], "filename");
@@ -111,6 +112,10 @@ TEST(SlotsApi, WhatIsWrongIsSaid) {
   SlotFolder others(life.demo.pool(), other);
   life.demo.model().slot_folder = &others;
   EXPECT_NE(message(life.file("restore", "a", 400)).find("another model"), std::string::npos);
+  fs::create_directory(folder.path() + "/slots/b.part");
+  const std::string unsaved = message(life.file("save", "b", 500));
+  EXPECT_NE(unsaved.find("cannot be written"), std::string::npos) << unsaved;
+  EXPECT_EQ(unsaved.find(folder.path()), std::string::npos) << unsaved;
   life.demo.model().slot_folder = nullptr;
   EXPECT_NE(message(life.file("save", "a", 501)).find("--slot-save-path"), std::string::npos);
   life.act("erase", Json::object());  // needs none

@@ -11,7 +11,7 @@ namespace braid {
 
 bool is_slot_file_name(const std::string& name) {
   constexpr size_t kMost = 100;
-  return !name.empty() && name.size() <= kMost && name[0] != '.' &&
+  return !name.empty() && name.size() <= kMost && name[0] != '.' && !name.ends_with(".part") &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '.' || c == '-' || c == '_';

@@ -31,7 +31,8 @@ struct SlotFolderOptions {
   std::map<int, std::string> realms;  // those without a name share the folder itself
 };
 
-// Letters, digits, '.', '-' and '_', at most 100, and no '.' in front.
+// Letters, digits, '.', '-' and '_', at most 100, no '.' in front and no ".part", which files
+// on their way have, at the end.
 bool is_slot_file_name(const std::string& name);
 
 class SlotFolder {
