@@ -131,7 +131,7 @@ DiskCache::Begun DiskCache::begin(int realm, std::vector<int32_t> tokens, size_t
   if (!realm_of(realm, saving->realm)) return Begun::kTooLarge;
   const size_t line = tokens.size() * (kv_row_bytes(pool_) + 2 * sizeof(int32_t));
   const std::lock_guard guard(mutex_);
-  if (line + recurrent_bytes > allowed_) return Begun::kTooLarge;
+  if (line + recurrent_bytes > most_) return Begun::kTooLarge;
   if (Clock::now() < write_again_) return Begun::kNotNow;
   if (index_.state_at(saving->realm, tokens) != 0) return Begun::kThereAlready;
   saving->run = index_.last_run(saving->realm, tokens);
@@ -299,25 +299,29 @@ void DiskCache::write(Saving& saving, DiskEntry entry, const RecurrentSnapshot* 
 void DiskCache::count_others(size_t own) {
   const DiskFolder::Others others =
       folder_->make_room_among_others(std::min(own, options_.bytes), options_.bytes);
-  const size_t left = options_.bytes - std::min(options_.bytes, others.bytes);
+  const auto without = [&](size_t bytes) {
+    return options_.bytes - std::min(options_.bytes, bytes);
+  };
+  const size_t part =
+      others.users == 0 ? 0 : options_.bytes / static_cast<size_t>(others.users + 1);
   counted_ = Clock::now();
   const std::lock_guard guard(mutex_);
-  allowed_ = left;
-  if (others.users > 0)  // and it is too small for all
-    allowed_ = std::max(left, options_.bytes / static_cast<size_t>(others.users + 1));
+  allowed_ = std::max(without(others.bytes), part);
+  most_ = std::max(without(others.used_bytes), part);
 }
 
 // Nothing is taken from those who were used last for one that does not fit at all.
 bool DiskCache::make_room(size_t bytes) {
   size_t own = bytes;
-  bool full = false;
+  bool full = false, alone = false;
   {
     const std::lock_guard guard(mutex_);
     own += index_.bytes();
     full = own > allowed_;
+    alone = bytes > allowed_;  // perhaps others can go
   }
-  if (Clock::now() - counted_ >=
-      (full ? std::min(kCountAgain, options_.recount) : options_.recount))
+  if (alone || Clock::now() - counted_ >=
+                   (full ? std::min(kCountAgain, options_.recount) : options_.recount))
     count_others(own);
   for (;;) {
     std::vector<DiskEntry> gone;

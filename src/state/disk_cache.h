@@ -139,6 +139,7 @@ class DiskCache {
   bool writes_fail_ = false;  // since the last that did not
   Clock::time_point write_again_{};
   size_t allowed_ = 0;  // of files: what others leave of the budget
+  size_t most_ = 0;     // what they would leave if all went that nobody uses
 
   std::thread thread_;
 };

@@ -262,6 +262,25 @@ TEST(DiskCache, TheOthersAreCountedAgain) {
   EXPECT_EQ(bounded.cache->stats().states, 2);
 }
 
+// A folder full of what nobody uses is no reason to write nothing.
+TEST(DiskCache, WhatNobodyUsesMakesRoom) {
+  const Folder folder;
+  DiskCacheOptions o = options_of(folder, "a");
+  {
+    Process p(o);
+    for (int i = 0; i < 4; ++i) p.converse(fresh(150));
+    p.save();
+  }
+  o.bytes = folder.bytes();
+  o.key = "b";
+  Process p(o);
+  const Tokens prompt = fresh(150);
+  p.converse(prompt);
+  p.save();
+  EXPECT_EQ(p.restored(prompt), 149);
+  EXPECT_LE(folder.bytes(), o.bytes);
+}
+
 // Two that run at the same time come to equal parts of one budget.
 TEST(DiskCache, ProcessesShareTheBudget) {
   const Folder folder;

@@ -171,15 +171,15 @@ DiskFolder::Others DiskFolder::make_room_among_others(size_t own, size_t budget)
   Others left;
   for (const Other& other : others) left.bytes += other.bytes;
   for (const Other& other : others) {
-    if (own + left.bytes <= budget) break;
     const Descriptor its_lock(
         ::open((other.folder / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (its_lock.get() < 0) continue;
-    if (::flock(its_lock.get(), LOCK_EX | LOCK_NB) == 0) {
+    if (::flock(its_lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      ++left.users;
+      left.used_bytes += other.bytes;
+    } else if (own + left.bytes > budget) {
       clear_out(other.folder);
       left.bytes -= other.bytes;
-    } else {
-      ++left.users;
     }
   }
   return left;

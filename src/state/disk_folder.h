@@ -42,11 +42,12 @@ class DiskFolder {
   void remove(const std::vector<DiskEntry>& gone) const;
 
   struct Others {
-    size_t bytes = 0;  // of their files
-    int users = 0;     // processes that keep theirs
+    size_t bytes = 0;       // of their files
+    size_t used_bytes = 0;  // of those that a process keeps
+    int users = 0;          // so many processes
   };
   // Counts the other folders, and removes of those without a process what does not fit the budget
-  // beside `own` bytes. Users are counted only where it is too small for all.
+  // beside `own` bytes.
   Others make_room_among_others(size_t own, size_t budget) const;
 
  private:

@@ -184,8 +184,8 @@ class Serve(unittest.TestCase):
                     "Authorization": "Bearer " + key, "Content-Type": "application/json"})
                 return status, json.loads(text)
 
-            def complete(place, key="one"):
-                answer = ask(place, "/v1/completions", {"prompt": prompt, "max_tokens": 8, "temperature": 0}, key)[1]
+            def complete(place, more="", key="one"):
+                answer = ask(place, "/v1/completions", {"prompt": prompt + more, "max_tokens": 8, "temperature": 0}, key)[1]
                 return answer["choices"][0]["text"], answer["braid"]["cached_tokens"]
 
             with server() as first:
@@ -193,14 +193,16 @@ class Serve(unittest.TestCase):
                 self.assertEqual(cached, 0)
                 status, saved = ask(first, "/slots/0?action=save", {"filename": "mill.bin"})
                 self.assertEqual((status, saved["id_slot"], saved["filename"]), (200, 0, "mill.bin"))
+                more = text + " And then"
+                expected, _ = complete(first, more)
             with server() as second:
                 self.assertEqual(ask(second, "/slots/0?action=restore", {"filename": "mill.bin"}, "two")[0], 404)
                 status, restored = ask(second, "/slots/0?action=restore", {"filename": "mill.bin"})
                 self.assertEqual((status, restored["n_restored"]), (200, saved["n_saved"]))
                 self.assertEqual(restored["n_read"], saved["n_written"])
-                self.assertEqual(complete(second, "two"), (text, 0))
-                again, cached = complete(second)
-                self.assertEqual(again, text)
+                self.assertEqual(complete(second, more, "two"), (expected, 0))
+                again, cached = complete(second, more)
+                self.assertEqual(again, expected)
                 self.assertGreater(cached, 100)
                 self.assertEqual(ask(second, "/slots/0?action=save", {"filename": "../mill.bin"})[0], 400)
             self.assertEqual(os.stat(folder + "/slots").st_mode & 0o777, 0o700)
