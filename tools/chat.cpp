@@ -1,8 +1,10 @@
 // braid chat: a conversation in a terminal. In a pipe: one message in, one answer out.
 #include "text/call_arguments.h"
 #include "tools/chat_options.h"
+#include "tools/chat_remote.h"
 #include "tools/chat_session.h"
 #include "tools/cli.h"
+#include "tools/client_options.h"
 #include "tools/files.h"
 #include "tools/generation.h"
 #include "tools/loaded_model.h"
@@ -19,6 +21,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -34,6 +37,8 @@ constexpr int kOutputGone = 141;
 
 struct ChatCommandOptions {
   ModelChoice model;
+  ServerChoice server;     // instead of it, when it has a URL
+  std::string model_name;  // of those that the server has
   SamplerOverrides sampler;
   ChatFlags flags;
   WriteFlags answers;
@@ -136,6 +141,38 @@ class Partner {
   Writer writer_;
 };
 
+// The same for a server that is asked.
+ChatModel as_chat_model(RemoteChat& remote, Terminal& terminal, bool styled) {
+  ChatModel chat;
+  chat.context = remote.context();
+  chat.answer = [&remote, &terminal, styled](const Json& messages, const Json& extra,
+                                             const ChatSettings& settings, const auto& on_text) {
+    PrefillLine line(terminal, terminal.can_edit(), styled);
+    terminal.set_mode(TerminalMode::kAnswer);
+    const RemoteChatListener listener{
+        .text =
+            [&](const AnswerText& piece) {
+              line.wipe();
+              on_text(piece);
+            },
+        .progress = [&](int64_t done, int64_t total) { line.advance(done, total); },
+        .stop = [] { return InterruptFlag::raised(); }};
+    const ChatReply reply = remote.answer(messages, extra, settings, listener);
+    line.wipe();
+    InterruptFlag::lower();
+    return reply;
+  };
+  return chat;
+}
+
+// Who answers: a model in this process or a server's.
+struct Talk {
+  std::function<ChatModel(Terminal& terminal, bool styled)> partner;
+  SamplerOptions defaults;
+  std::string greeting;
+  bool elsewhere = false;
+};
+
 const char* variable(const char* name) { return std::getenv(name); }
 
 // As in run: the text that a message is about follows it.
@@ -145,10 +182,9 @@ std::string first_message(const ChatCommandOptions& o) {
   return o.prompt.empty() ? text : o.prompt + "\n\n" + text;
 }
 
-ChatOptions session_options(const ChatCommandOptions& o, const LoadedModel& model,
-                            bool interactive) {
+ChatOptions session_options(const ChatCommandOptions& o, const Talk& talk, bool interactive) {
   ChatOptions options;
-  options.settings = {o.sampler, model.sampling(), o.answers.write.max_tokens};
+  options.settings = {o.sampler, talk.defaults, o.answers.write.max_tokens, talk.elsewhere};
   options.settings.resolved();  // a wrong value is an error before anybody types
   options.system = system_message(o.flags);
   options.extra = template_names(o.flags);
@@ -160,28 +196,30 @@ ChatOptions session_options(const ChatCommandOptions& o, const LoadedModel& mode
 }
 
 // One message, one answer.
-int answer_once(const ChatCommandOptions& o, LoadedModel& loaded, Terminal& terminal,
+int answer_once(const ChatCommandOptions& o, const Talk& talk, Terminal& terminal,
                 const std::string& message) {
-  Partner partner(o, loaded, terminal, false);
-  ChatModel model = partner.as_chat_model();
+  ChatModel model = talk.partner(terminal, false);
   bool stopped = false;
-  model.generate = [&stopped, generate = model.generate](auto&&... arguments) {
-    ChatReply reply = generate(arguments...);
-    stopped = reply.ended == Ended::kStopped;
-    return reply;
+  const auto noting = [&stopped](auto inner) {
+    return [&stopped, inner](auto&&... arguments) {
+      ChatReply reply = inner(arguments...);
+      stopped = reply.ended == Ended::kStopped;
+      return reply;
+    };
   };
+  if (model.generate) model.generate = noting(model.generate);
+  if (model.answer) model.answer = noting(model.answer);
   ChatScreen screen({.terminal = ::isatty(STDOUT_FILENO) != 0},
                     [&](std::string_view bytes) { write_all(terminal, bytes); });
-  ChatSession session(std::move(model), session_options(o, loaded, false), screen);
+  ChatSession session(std::move(model), session_options(o, talk, false), screen);
   session.say(message);
   return stopped ? kInterrupted : kDone;
 }
 
-int converse(const ChatCommandOptions& o, LoadedModel& model, Terminal& terminal,
+int converse(const ChatCommandOptions& o, const Talk& talk, Terminal& terminal,
              const std::string& first) {
   const char* no_color = variable("NO_COLOR");
   const bool styled = terminal.can_edit() && (no_color == nullptr || no_color[0] == '\0');
-  Partner partner(o, model, terminal, styled);
   History history(o.history ? history_path(variable("XDG_DATA_HOME"), variable("HOME")) : "");
   ChatScreen screen({.terminal = true, .styled = styled},
                     [&](std::string_view bytes) { write_all(terminal, bytes); });
@@ -191,12 +229,11 @@ int converse(const ChatCommandOptions& o, LoadedModel& model, Terminal& terminal
     const ReadMessage answer = questions.read(question, "");
     return answer.kind == ReadMessage::Kind::kText ? answer.text : "";
   };
-  ChatSession session(partner.as_chat_model(), session_options(o, model, true), screen, ask);
+  ChatSession session(talk.partner(terminal, styled), session_options(o, talk, true), screen, ask);
   LineReader reader(
       terminal, history, [&](std::string_view before) { return session.completions(before); },
       styled);
-  screen.note(fmt::format("{}, context of {} tokens. /help helps, Ctrl-D leaves.", model.name(),
-                          count_text(model.context())));
+  screen.note(talk.greeting + " /help helps, Ctrl-D leaves.");
   if (!first.empty()) session.say(first);
   for (;;) {
     reader.set_enter_sends(session.enter_sends());
@@ -216,17 +253,57 @@ std::string without_line_ends(std::string text) {
   return text;
 }
 
+RemoteChatOptions remote_options(const ChatCommandOptions& o) {
+  RemoteChatOptions remote;
+  remote.target = target_of(o.server);
+  remote.model = o.model_name;
+  remote.tools = offered_tools(o.flags);
+  remote.stops = o.answers.write.stops;
+  remote.ignore_ends = o.answers.ignore_ends;
+  return remote;
+}
+
+std::string greeting_of(const std::string& name, int64_t context) {
+  return context > 0 ? fmt::format("{}, context of {} tokens.", name, count_text(context))
+                     : name + ".";
+}
+
+Talk talk_with(RemoteChat& remote) {
+  return {[&remote](Terminal& terminal, bool styled) {
+            return as_chat_model(remote, terminal, styled);
+          },
+          SamplerOptions(), greeting_of(remote.name(), remote.context()), true};
+}
+
+// `partner` keeps who answers for as long as the conversation lasts.
+Talk talk_with(const ChatCommandOptions& o, LoadedModel& model, std::unique_ptr<Partner>& partner) {
+  return {[&](Terminal& terminal, bool styled) {
+            partner = std::make_unique<Partner>(o, model, terminal, styled);
+            return partner->as_chat_model();
+          },
+          model.sampling(), greeting_of(model.name(), model.context())};
+}
+
 int run_chat(const ChatCommandOptions& o) {
   const bool talks = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
   std::string first = without_line_ends(first_message(o));
   if (first.empty() && !talks) first = without_line_ends(read_file("-"));
   if (first.empty() && !talks) fail("there is no message: give one on standard input or with -p");
+  std::optional<LoadedModel> model;
+  std::optional<RemoteChat> remote;
+  std::unique_ptr<Partner> partner;
   // Loading has a Ctrl-C of its own, so what handles signals later comes after it.
-  LoadedModel model(o.model);
+  if (o.server.url.empty()) {
+    model.emplace(o.model);
+  } else {
+    std::signal(SIGPIPE, SIG_IGN);  // a server that goes is an error of its own
+    remote.emplace(remote_options(o));
+  }
+  const Talk talk = remote ? talk_with(*remote) : talk_with(o, *model, partner);
   Terminal terminal(variable("TERM"));
   const InterruptFlag interrupts;
   try {
-    return talks ? converse(o, model, terminal, first) : answer_once(o, model, terminal, first);
+    return talks ? converse(o, talk, terminal, first) : answer_once(o, talk, terminal, first);
   } catch (const OutputGone&) {
     return kOutputGone;
   }
@@ -253,13 +330,23 @@ Command chat_command(CLI::App& app) {
   const auto o = std::make_shared<ChatCommandOptions>();
   CLI::App& command = *app.add_subcommand("chat", "Talk with a model");
   add_model_options(command, o->model);
+  add_server_options(command, o->server);
+  command.get_option("--url")->description(
+      "Talk with the model of a server instead of loading one: http://host:port, https://host, "
+      "unix:/path; options about loading have no effect then");
+  command
+      .add_option("--model-name", o->model_name,
+                  "Which of the server's models (default: its first)")
+      ->type_name("NAME")
+      ->group("The server");
   add_message_options(command, *o);
   add_look_options(command, *o);
   add_sampler_options(command, o->sampler);
   command.footer(R"(Examples:
   braid chat
   braid chat -m model.gguf -sys "You answer in one sentence." --temp 0.6
-  echo "How old is the moon?" | braid chat -m model.gguf)");
+  echo "How old is the moon?" | braid chat -m model.gguf
+  braid chat --url http://127.0.0.1:8080)");
   return {&command, [o] { return run_chat(*o); }};
 }
 

@@ -277,6 +277,12 @@ void ChatSession::think(const std::string& rest) {
 }
 
 void ChatSession::tokens() {
+  if (!model_.encode)
+    return screen_.note(
+        used_ == 0 ? "The server has counted nothing yet."
+                   : fmt::format("{}{} tokens with the last answer, {} turns.", count_text(used_),
+                                 model_.context > 0 ? " of " + count_text(model_.context) : "",
+                                 conversation_.turns()));
   const int64_t used = tokens_of(conversation_);
   screen_.note(fmt::format("{} of {} tokens ({}%), {} turns.", count_text(used),
                            count_text(model_.context), used * 100 / model_.context,

@@ -60,30 +60,44 @@ void ChatSession::say(const std::string& text) {
   draft_ = text;
 }
 
-// Lets the model answer the last message. False when no answer was begun.
-bool ChatSession::answer() {
+// From a prompt made here. None when there is no room and nobody wants to make it.
+std::optional<ChatReply> ChatSession::generate(const std::function<void(const AnswerText&)>& show) {
   const SamplerOptions sampler = options_.settings.resolved();
   ChatPrompt prompt = model_.encode(conversation_.messages(), options_.extra);
   if (static_cast<int64_t>(prompt.ids.size()) + least_answer(model_.context) > model_.context) {
-    if (!make_room()) return false;
+    if (!make_room()) return std::nullopt;
     prompt = model_.encode(conversation_.messages(), options_.extra);
   }
   const int64_t room = model_.context - static_cast<int64_t>(prompt.ids.size());
   const int64_t wish = options_.settings.n_predict;
   ThinkingSplitter splitter(prompt_opens_thinking(prompt.text));
+  const ChatReply reply = model_.generate(prompt, sampler, wish < 0 ? room : std::min(wish, room),
+                                          [&](std::string_view text) {
+                                            AnswerText piece;
+                                            splitter.feed(text, piece);
+                                            show(piece);
+                                          });
+  AnswerText rest;
+  splitter.finish(rest);
+  show(rest);
+  return reply;
+}
+
+// Lets the model answer the last message. False when no answer was begun.
+bool ChatSession::answer() {
   AnswerText whole;
-  const auto show = [&](auto&& step) {
-    AnswerText piece;
-    step(piece);
+  const auto show = [&](const AnswerText& piece) {
     screen_.thinking(piece.thinking);
     screen_.content(piece.content);
     whole.thinking += piece.thinking;
     whole.content += piece.content;
   };
-  const ChatReply reply = model_.generate(
-      prompt, sampler, wish < 0 ? room : std::min(wish, room),
-      [&](std::string_view text) { show([&](AnswerText& piece) { splitter.feed(text, piece); }); });
-  show([&](AnswerText& piece) { splitter.finish(piece); });
+  const std::optional<ChatReply> given =
+      model_.answer
+          ? model_.answer(conversation_.messages(), options_.extra, options_.settings, show)
+          : generate(show);
+  if (!given) return false;
+  const ChatReply& reply = *given;
   screen_.end_answer();
   if (reply.ended == Ended::kStopped && reply.stats.written == 0) {
     screen_.note("Stopped before the answer began; the message is back for editing.");
@@ -96,17 +110,18 @@ bool ChatSession::answer() {
 
 void ChatSession::after_answer(const ChatReply& reply) {
   const int64_t used = reply.stats.prompt + reply.stats.written;
+  used_ = reply.stats.prompt > 0 ? used : 0;
   const bool full = reply.ended == Ended::kContextFull ||
-                    (reply.ended == Ended::kLength && used >= model_.context);
+                    (reply.ended == Ended::kLength && model_.context > 0 && used >= model_.context);
   if (reply.ended == Ended::kStopped)
     screen_.note("Stopped; what was said stays. /regen tries again.");
   if (reply.ended == Ended::kLength && !full)
     screen_.note(fmt::format("Stopped after {} tokens (n_predict).", reply.stats.written));
-  if (options_.show_stats)
-    screen_.note(fmt::format("[{}; context {} of {}]", stats_text(reply.stats), count_text(used),
-                             count_text(model_.context)));
+  if (options_.show_stats && reply.stats.prompt > 0)
+    screen_.note(fmt::format("[{}; context {}{}]", stats_text(reply.stats), count_text(used),
+                             model_.context > 0 ? " of " + count_text(model_.context) : ""));
   if (!full) return;
-  if (!ask_)
+  if (!ask_ || !model_.encode)
     return screen_.note(fmt::format("The context of {} tokens is full: the answer was cut.",
                                     count_text(model_.context)));
   ask_for_room(used, "The answer met the end of the context and was cut; what was said stays.");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "text/chat_tokens.h"
+#include "text/thinking_splitter.h"
 #include "tools/chat_conversation.h"
 #include "tools/chat_screen.h"
 #include "tools/chat_settings.h"
@@ -23,7 +24,7 @@ struct ChatReply {
 };
 
 struct ChatModel {
-  int64_t context = 0;  // most tokens of a conversation with its answer
+  int64_t context = 0;  // most tokens of a conversation with its answer; 0: nobody says
   // The conversation as the model reads it, an answer to follow. `extra` are the template's own
   // names (enable_thinking).
   std::function<ChatPrompt(const nlohmann::ordered_json& messages,
@@ -33,6 +34,13 @@ struct ChatModel {
   std::function<ChatReply(const ChatPrompt& prompt, const SamplerOptions& sampler, int64_t limit,
                           const std::function<void(std::string_view text)>& on_text)>
       generate;
+
+  // In place of both: a partner that makes prompts itself, keeps its own bounds and parts what it
+  // thinks from what it says. Less when interrupted.
+  std::function<ChatReply(const nlohmann::ordered_json& messages,
+                          const nlohmann::ordered_json& extra, const ChatSettings& settings,
+                          const std::function<void(const AnswerText& piece)>& on_text)>
+      answer{};
 };
 
 // A question to whoever types, with a short answer; empty: none was given.
@@ -70,6 +78,7 @@ class ChatSession {
 
   Next run_command(const Command& command, const std::string& rest);
   bool answer();
+  std::optional<ChatReply> generate(const std::function<void(const AnswerText&)>& show);
   bool make_room();
   void ask_for_room(int64_t tokens, std::string_view what);
   void after_answer(const ChatReply& reply);
@@ -97,6 +106,7 @@ class ChatSession {
   Ask ask_;
   Conversation conversation_;
   std::string draft_;
+  int64_t used_ = 0;  // tokens of the last prompt and its answer, where they were counted
   bool enter_sends_ = true, failed_ = false;
 };
 

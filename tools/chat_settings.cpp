@@ -2,9 +2,11 @@
 
 #include "base/check.h"
 #include "tools/near_spelling.h"
+#include "tools/sampler_json.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -80,6 +82,14 @@ void ChatSettings::set(std::string_view name, const std::string& value) {
 }
 
 std::string ChatSettings::text() const {
+  if (elsewhere) {
+    std::string text;
+    const nlohmann::ordered_json set = sampler_json(sampler);
+    for (const auto& [name, value] : set.items())
+      text += fmt::format("{:<20} {}\n", name, value.dump());
+    if (n_predict >= 0) text += fmt::format("{:<20} {}\n", "n_predict", n_predict);
+    return text + "All else is as the server has it.";
+  }
   const SamplerOptions options = resolved();
   std::string text;
   for (const Shown& shown : kShown)

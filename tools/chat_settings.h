@@ -15,6 +15,7 @@ struct ChatSettings {
   SamplerOverrides sampler{};       // what somebody asked for
   SamplerOptions model_defaults{};  // below it
   int64_t n_predict = -1;           // most tokens of an answer; below 0: as many as fit
+  bool elsewhere = false;           // a server has the defaults, and nobody here knows them
 
   SamplerOptions resolved() const { return resolve(sampler, model_defaults); }
 

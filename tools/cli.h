@@ -43,6 +43,7 @@ Command completion_command(CLI::App& app);
 Command doctor_command(CLI::App& app);
 Command golden_command(CLI::App& app);
 Command inspect_command(CLI::App& app);
+Command load_command(CLI::App& app);
 Command perplexity_command(CLI::App& app);
 Command probe_command(CLI::App& app);
 Command run_command(CLI::App& app);

@@ -264,7 +264,9 @@ void House::open() {
                   .created = static_cast<int64_t>(std::time(nullptr)),
                   .embeds = model_->engine().options().hidden,
                   .slot_folder = slot_folder_.get()});
-  api_.emplace(*served_);
+  ApiOptions api;
+  api.keep_volatile = options_.keep_volatile;
+  api_.emplace(*served_, api);
   const auto routes = own_routes();
   api_->add_routes(*routes);
   phase_ = Phase::kReady;

@@ -106,6 +106,10 @@ void add_serving(CLI::App& command, ServeOptions& o) {
       .add_flag("--embeddings,--embedding", o.model.engine.hidden,
                 "Give embeddings too: keeps a vector of each row of a step")
       ->group(kServing);
+  command
+      .add_flag("--keep-volatile", o.keep_volatile,
+                "Leave headers of agents alone that change with each request (docs/serve.md)")
+      ->group(kServing);
   const auto number = [&](const char* name, int& value, const char* help) {
     command.add_option(name, value, fmt::format("{} (default: {})", help, value))
         ->type_name("N")

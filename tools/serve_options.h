@@ -32,6 +32,7 @@ struct ServeOptions {
   std::optional<int64_t> max_tokens;
   int queue = 256;
   double grace = 30;
+  bool keep_volatile = false;
 
   LogFormat log = LogFormat::kText;
   bool quiet = false;

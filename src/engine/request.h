@@ -40,7 +40,11 @@ enum class EndReason {
   kDeadline,
   kHandedBack,  // the scheduler shut down
   kFailed,
+  // What on_token and judge may have had in mind, for whoever gave them to tell.
+  kLoop,
+  kBanned,
 };
+inline constexpr size_t kEndReasons = 10;
 std::string_view name_of(EndReason reason);
 
 // Of a prompt, while it runs.
@@ -59,18 +63,35 @@ struct Outcome {
   double queue_seconds = 0, first_token_seconds = 0, seconds = 0;  // since it was submitted
 };
 
+// What judge() wants instead of the token that was chosen.
+struct StepBack {
+  bool ends = false;  // the answer ends here, without that token (kStopped)
+  int64_t keep = 0;   // tokens of the answer that stay
+  struct Bias {
+    int64_t place = 0;  // in the answer
+    int32_t token = 0;
+    float bias = 0;  // of its logit there; -inf bans it
+  };
+  std::vector<Bias> biases;  // beside those for places that stay
+};
+
 struct Request {
   std::vector<int32_t> prompt;
   std::vector<int64_t> messages;  // positions in the prompt where messages end, for snapshots
   int realm = 0;  // what a prompt leaves behind serves, and shows itself to, its own realm alone
   SamplerOptions sampling;
-  int64_t max_tokens = -1;  // below 0: as many as the context takes
+  int64_t max_tokens = -1;      // below 0: as many as the context takes
+  bool may_be_shorter = false;  // where all pages together cannot hold so many
   std::vector<int32_t> end_tokens;
   int priority = 0;  // the highest first; equal ones as they came
   std::optional<std::chrono::steady_clock::time_point> deadline;
 
   // Before each token: one to take in place of the sampler's choice, -1 for none.
   std::function<int32_t()> forced;
+  // Each token that the sampler chose, end tokens too, before it is a part of the answer: nothing,
+  // or where to go on instead. The state goes back by the ring or from a snapshot, so what follows
+  // has the bits of an answer that never went that way.
+  std::function<std::optional<StepBack>(int32_t token, bool ends)> judge;
   // Each token of the answer but the end token, with the model's logits; false ends the answer
   // with this token.
   std::function<bool(int32_t token, std::span<const float> logits)> on_token;

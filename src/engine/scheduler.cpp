@@ -51,6 +51,10 @@ std::string_view name_of(EndReason reason) {
       return "shutdown";
     case EndReason::kFailed:
       return "error";
+    case EndReason::kLoop:
+      return "loop";
+    case EndReason::kBanned:
+      return "banned";
   }
   return "";
 }
@@ -101,6 +105,9 @@ RequestId Scheduler::submit(Request request) {
   // The last token of an answer does not run.
   const int64_t room = planned.context - prompt + 1, wanted = job->request.max_tokens;
   job->most = wanted < 0 ? room : std::min(wanted, room);
+  const int64_t held = engine_.pool().options().pages * kPageTokens;
+  if (job->request.may_be_shorter && prompt <= held)
+    job->most = std::min(job->most, held - prompt + 1);
   job->pages = StatePool::pages_for(prompt + std::max<int64_t>(job->most - 1, 0));
   if (job->pages > engine_.pool().options().pages)
     fail(
@@ -322,6 +329,9 @@ void Scheduler::start(Job& job, bool from_tree) {
   }
   job.marks = plan_marks(job.length(), job.prompt(), job.request.messages, match);
   std::reverse(job.marks.begin(), job.marks.end());
+  // Whoever had to go back that far in an answer may have to once more.
+  if (job.returned_to > std::max(job.prompt(), job.length()))
+    job.marks.insert(job.marks.begin(), {job.returned_to, Mark::kBranch});
   job.slot = free_slot();  // anew after a step that broke off
   if (std::exchange(job.started, true)) return;
   job.outcome.queue_seconds = seconds_between(job.submitted, Clock::now());

@@ -78,6 +78,7 @@ class Scheduler {
   RequestId submit(Request request);
   void cancel(RequestId id);
   SchedulerStats stats() const;
+  int queue() const { return options_.queue; }  // most requests that wait
 
   // What the last request of the realm that ended in the slot left: a copy of it; in its place what
   // was copied once; forgotten as far as nothing else goes on from it, with how many tokens that
@@ -136,10 +137,14 @@ class Scheduler {
   void store_marks(Job& job);
   void store(Job& job, int64_t length, Mark mark, bool ended);
   void choose(Job& job, std::span<const float> logits);
+  bool choose_once(Job& job, std::span<const float> logits);
+  int32_t sample(Job& job, std::span<const float> logits);
+  bool step_back(Job& job, const StepBack& back);
   void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
                    const std::string& what);
   void step_stopped(std::span<Job* const> jobs);
   void begin_again(std::span<Job* const> jobs);
+  void wait_again(Job& job);
   void end(Job& job, EndReason reason, std::string error = {});
   void fail_all(const std::string& what);
   void forget_ended();

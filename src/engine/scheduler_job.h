@@ -48,6 +48,7 @@ struct Scheduler::Job {
   bool wants_disk = false, asked_disk = false;
   std::unique_ptr<DiskState> state;  // read from the disk, to start from
   int64_t state_usable = 0;
+  int64_t returned_to = 0;   // where it went on after its last step back
   int marks_for_others = 0;  // planned for those that wait for this one
 };
 

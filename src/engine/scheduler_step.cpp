@@ -139,7 +139,8 @@ void Scheduler::went_on(Job& job, int64_t rows, std::span<const float> logits) {
   job.outcome.prompt_rows += of_prompt;
   counts_.prompt_rows += of_prompt;
   store_marks(job);
-  if (of_prompt > 0 && job.request.on_progress)
+  const bool first = job.outcome.first_token_seconds == 0;
+  if (of_prompt > 0 && first && job.request.on_progress)
     job.request.on_progress(
         {job.prompt(), job.outcome.cached.usable, std::min(job.length(), job.prompt())});
   if (!logits.empty())
@@ -160,29 +161,73 @@ void Scheduler::store(Job& job, int64_t length, Mark mark, bool ended) {
   tree_.store(*job.sequence, length, mark, ended, job.request.realm);
 }
 
-void Scheduler::choose(Job& job, std::span<const float> logits) {
-  int32_t token = job.request.forced ? job.request.forced() : -1;
+int32_t Scheduler::sample(Job& job, std::span<const float> logits) {
   try {
-    if (token < 0) token = job.sampler.sample(logits, workspace_);
+    return job.sampler.sample(logits, workspace_);
   } catch (const InternalError&) {
     // Logits that are no numbers. Nobody can tell since when, so nobody goes on from there.
     tree_.forget(job.tokens, job.request.realm);
     throw;
   }
-  if (job.answer() == 0)
+}
+
+void Scheduler::choose(Job& job, std::span<const float> logits) {
+  // Others wait meanwhile, so who tries more often has to come again in the next step.
+  constexpr int kTries = 8;
+  for (int i = 0; i < kTries; ++i)
+    if (choose_once(job, logits)) return;
+  job.sequence->truncate(static_cast<int64_t>(job.tokens.size()) - 1);
+}
+
+// False: another token is to be chosen in its place.
+bool Scheduler::choose_once(Job& job, std::span<const float> logits) {
+  int32_t token = job.request.forced ? job.request.forced() : -1;
+  const bool forced = token >= 0;
+  if (!forced) token = sample(job, logits);
+  if (job.outcome.first_token_seconds == 0)
     job.outcome.first_token_seconds = seconds_between(job.submitted, Clock::now());
   const auto& ends = job.request.end_tokens;
-  if (std::find(ends.begin(), ends.end(), token) != ends.end()) {
+  const bool is_end = std::find(ends.begin(), ends.end(), token) != ends.end();
+  if (!forced && job.request.judge) {
+    if (const auto back = job.request.judge(token, is_end)) return step_back(job, *back);
+  }
+  if (is_end) {
     job.outcome.end_token = token;
-    return end(job, EndReason::kEndToken);
+    end(job, EndReason::kEndToken);
+    return true;
   }
   job.sampler.accept(token);
   job.tokens.push_back(token);
   ++counts_.answer_tokens;
   if (job.request.on_token && !job.request.on_token(token, logits))
-    return end(job, EndReason::kStopped);
-  if (job.answer() == job.most)
+    end(job, EndReason::kStopped);
+  else if (job.answer() == job.most)
     end(job, job.most == job.request.max_tokens ? EndReason::kMaxTokens : EndReason::kContextFull);
+  return true;
+}
+
+// Before what is taken back its last token's row runs again. False: nothing is, so its logits are
+// still at hand.
+bool Scheduler::step_back(Job& job, const StepBack& back) {
+  if (back.ends) {
+    end(job, EndReason::kStopped);
+    return true;
+  }
+  CHECK(back.keep >= 0 && back.keep <= job.answer());
+  const int64_t n = job.answer() - back.keep;
+  job.sampler.rewind(static_cast<size_t>(n));
+  for (const StepBack::Bias& bias : back.biases)
+    job.sampler.bias_at(static_cast<size_t>(job.prompt() + bias.place), bias.token, bias.bias);
+  if (n == 0) return false;
+  job.tokens.resize(job.tokens.size() - static_cast<size_t>(n));
+  const auto length = static_cast<int64_t>(job.tokens.size()) - 1;
+  if (length >= job.sequence->floor()) {
+    job.sequence->truncate(length);
+  } else {
+    job.returned_to = length;
+    wait_again(job);
+  }
+  return true;
 }
 
 // Who was alone is at fault; others run alone until they are past this step. A state that was lost
@@ -214,12 +259,17 @@ void Scheduler::step_stopped(std::span<Job* const> jobs) {
 void Scheduler::begin_again(std::span<Job* const> jobs) {
   for (Job* job : jobs) {
     if (job->length() >= job->sequence->floor()) continue;
-    job->sequence.reset();
-    const auto at = std::find_if(running_.begin(), running_.end(),
-                                 [&](const auto& running) { return running.get() == job; });
-    waiting_.push_back(std::move(*at));
-    running_.erase(at);
+    wait_again(*job);
   }
+}
+
+// For another start, from the deepest state of its tokens that there is.
+void Scheduler::wait_again(Job& job) {
+  job.sequence.reset();
+  const auto at = std::find_if(running_.begin(), running_.end(),
+                               [&](const auto& running) { return running.get() == &job; });
+  waiting_.push_back(std::move(*at));
+  running_.erase(at);
 }
 
 }  // namespace braid

@@ -32,10 +32,8 @@ LogSoftmax log_softmax(std::span<const float> logits) {
   return {static_cast<double>(max), std::log(sum)};
 }
 
-}  // namespace
-
-std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t k) {
-  const LogSoftmax softmax = log_softmax(logits);
+std::vector<TokenLogprob> best_of(std::span<const float> logits, size_t k,
+                                  const LogSoftmax& softmax) {
   const auto before = [](const TokenLogprob& a, const TokenLogprob& b) {
     return a.logprob > b.logprob || (a.logprob == b.logprob && a.id < b.id);
   };
@@ -57,9 +55,26 @@ std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t k) 
   return best;
 }
 
-double logprob(std::span<const float> logits, int32_t id) {
+void check_id(std::span<const float> logits, int32_t id) {
   CHECK_THAT(id >= 0 && static_cast<size_t>(id) < logits.size(), "token {} of {}", id,
              logits.size());
+}
+
+}  // namespace
+
+std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t k) {
+  return best_of(logits, k, log_softmax(logits));
+}
+
+TokenLogprobs logprobs_of(std::span<const float> logits, int32_t id, size_t k) {
+  check_id(logits, id);
+  const LogSoftmax softmax = log_softmax(logits);
+  return {softmax.of(static_cast<double>(logits[static_cast<size_t>(id)])),
+          best_of(logits, k, softmax)};
+}
+
+double logprob(std::span<const float> logits, int32_t id) {
+  check_id(logits, id);
   return log_softmax(logits).of(static_cast<double>(logits[static_cast<size_t>(id)]));
 }
 

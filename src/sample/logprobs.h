@@ -20,6 +20,13 @@ struct TokenLogprob {
 // are -inf, as logprob does.
 std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t k);
 
+// Both with one pass for the sum.
+struct TokenLogprobs {
+  double own = 0;
+  std::vector<TokenLogprob> top;
+};
+TokenLogprobs logprobs_of(std::span<const float> logits, int32_t id, size_t k);
+
 double logprob(std::span<const float> logits, int32_t id);
 
 }  // namespace braid

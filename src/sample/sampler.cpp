@@ -118,6 +118,8 @@ void Sampler::run_stages(std::span<const float> logits, Draws& draws, SampleWork
   Candidates& candidates = work.candidates;
   candidates.assign(logits.first(n_tokens));
   apply_logit_bias(candidates, options_.logit_bias);
+  if (const auto here = biases_.find(history_.size()); here != biases_.end())
+    apply_logit_bias(candidates, here->second);
   const auto all = candidates.change();
   for (const int32_t id : vocabulary_->unused) all[static_cast<size_t>(id)].logit = kBanned;
   candidates.keep_if([&](size_t i) { return all[i].logit != kBanned; });
@@ -191,10 +193,17 @@ void Sampler::accept(std::span<const int32_t> tokens) {
   for (const int32_t token : tokens) accept(token);
 }
 
+void Sampler::bias_at(size_t length, int32_t token, float bias) {
+  CHECK_THAT(token >= 0 && token < vocabulary_->n_tokens, "token {} of {}", token,
+             vocabulary_->n_tokens);
+  biases_[length][token] += bias;
+}
+
 void Sampler::rewind(size_t n) {
   CHECK_THAT(n <= history_.size(), "{} of {} tokens", n, history_.size());
   if (n == 0) return;
   history_.resize(history_.size() - n);
+  biases_.erase(biases_.upper_bound(history_.size()), biases_.end());
   if (dry_on_) breakers_.truncate(history_.size());
   if (options_.adaptive_on()) adaptive_.resize(history_.size() + 1);
   sampled_ = -1;
@@ -202,6 +211,7 @@ void Sampler::rewind(size_t n) {
 
 void Sampler::reset() {
   history_.clear();
+  biases_.clear();
   breakers_.truncate(0);
   adaptive_.clear();
   if (options_.adaptive_on()) adaptive_.push_back(adaptive_start(options_));

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -69,11 +70,16 @@ class Sampler {
   void accept(int32_t token);
   void accept(std::span<const int32_t> tokens);
 
+  // Adds to a token's logit where the history has this length, beside logit_bias; -inf bans it.
+  // Said again, it adds up. rewind() to before such a place forgets what was said about it.
+  void bias_at(size_t length, int32_t token, float bias);
+
   // Takes back the last n accepted tokens.
   void rewind(size_t n);
   void reset();  // an empty history; the seed stays
 
-  // The whole state, for this sampler or another with the same options and seed.
+  // The whole state but what bias_at said, for this sampler or another with the same options and
+  // seed.
   struct Snapshot {
     std::vector<int32_t> history;
     std::vector<AdaptiveState> adaptive;
@@ -101,7 +107,8 @@ class Sampler {
   bool dry_on_;
 
   std::vector<int32_t> history_;
-  BreakerTracker breakers_;  // follows the history when DRY is on
+  std::map<size_t, std::map<int32_t, float>> biases_;  // by length of the history
+  BreakerTracker breakers_;                            // follows the history when DRY is on
   std::vector<AdaptiveState>
       adaptive_;            // when adaptive-p is on: before the first token and after each
   int32_t sampled_ = -1;    // by the last sample(), with the probability that

@@ -391,5 +391,32 @@ TEST(Sampler, OfATokenizer) {
   EXPECT_EQ(vocabulary.bytes(256), "he");
 }
 
+TEST(Sampler, BiasesOfOnePlaceHoldThereAlone) {
+  const SamplerVocabulary vocabulary = plain_vocabulary(8);
+  SamplerOptions options = plain_options();
+  options.temperature = 0;
+  Sampler sampler(options, vocabulary);
+  std::vector<float> logits = {0, 1, 2, 3, 4, 5, 6, 7};
+  EXPECT_EQ(sampler.sample(logits), 7);
+  sampler.bias_at(1, 7, kBan);
+  sampler.bias_at(1, 6, -1);
+  EXPECT_EQ(sampler.sample(logits), 7);
+  sampler.accept(0);
+  EXPECT_EQ(sampler.sample(logits), 5);
+  sampler.bias_at(1, 5, -3);
+  EXPECT_EQ(sampler.sample(logits), 6);
+  sampler.accept(0);
+  EXPECT_EQ(sampler.sample(logits), 7);
+  sampler.bias_at(2, 7, kBan);
+  sampler.rewind(1);
+  EXPECT_EQ(sampler.sample(logits), 6);
+  sampler.accept(0);
+  EXPECT_EQ(sampler.sample(logits), 7);  // forgotten
+  sampler.rewind(2);
+  sampler.accept(0);
+  EXPECT_EQ(sampler.sample(logits), 7);
+  EXPECT_THROW(sampler.bias_at(0, 8, 0), InternalError);
+}
+
 }  // namespace
 }  // namespace braid

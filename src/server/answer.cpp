@@ -67,8 +67,11 @@ Answer::Answer(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan, An
     const ReaderOptions options{plan_.options.stops, plan_.form == AnswerForm::kChat,
                                 prompt.opens_thinking, plan_.options.logprobs,
                                 api_.model().sampler_vocabulary.n_tokens};
-    for (int i = 0; i < plan_.options.best_of; ++i)
-      choices_.emplace_back(api_.model().tokenizer, options);
+    for (int i = 0; i < plan_.options.best_of; ++i) {
+      Choice& choice = choices_.emplace_back(api_.model().tokenizer, options);
+      if (const Bans& bans = plan_.options.bans; bans.texts)
+        choice.bans.emplace(bans.texts, api_.model().tokenizer, bans.options);
+    }
   }
   open_ = choices_.size();
 }
@@ -84,6 +87,7 @@ Request Answer::request_of(size_t index) {
   request.sampling = plan_.options.sampling;
   request.sampling.seed = seed_of(plan_.options.sampling.seed, index % each);
   request.max_tokens = plan_.options.max_tokens;
+  request.may_be_shorter = plan_.options.own_length;
   request.end_tokens = api_.model().end_tokens;
   request.end_tokens.insert(request.end_tokens.end(), plan_.more_ends.begin(),
                             plan_.more_ends.end());
@@ -93,11 +97,15 @@ Request Answer::request_of(size_t index) {
     request.deadline =
         started_ + std::chrono::duration_cast<Clock::duration>(*plan_.options.timeout);
   const std::shared_ptr<Answer> self = shared_from_this();
-  if (plan_.options.thinking_budget >= 0)
+  if (plan_.options.thinking_budget >= 0 || plan_.options.loops.thoughts > 0)
     request.forced = [self, index] { return self->forced_token(self->choices_[index]); };
   request.on_token = [self, index](int32_t token, std::span<const float> logits) {
     return self->on_token(index, token, logits);
   };
+  if (plan_.options.bans.texts)
+    request.judge = [self, index](int32_t token, bool ends) {
+      return self->judge(index, token, ends);
+    };
   if (plan_.options.progress)
     request.on_progress = [self, index](const PromptProgress& p) { self->on_progress(index, p); };
   request.on_end = [self, index](const Outcome& outcome) { self->on_end(index, outcome); };
@@ -145,13 +153,46 @@ void Answer::cancel_all() {
 
 // ---- From the scheduler
 
-// When the budget is used up: the end of the thoughts, token by token.
+// When the budget is used up, or the thoughts turn in circles: their end, token by token.
 int32_t Answer::forced_token(Choice& choice) {
   const std::vector<int32_t>& end = api_.end_of_thinking();
   const bool under_way = choice.forced > 0 && choice.forced < end.size();
-  const bool begins = choice.forced == 0 && choice.reader.thinking() &&
-                      choice.reader.thinking_tokens() >= plan_.options.thinking_budget;
-  return under_way || begins ? end[choice.forced++] : -1;
+  if (under_way) return end[choice.forced++];
+  if (choice.forced > 0 || !choice.reader.thinking()) return -1;
+  const int64_t budget = plan_.options.thinking_budget;
+  const bool used_up = budget >= 0 && choice.reader.thinking_tokens() >= budget;
+  if (!used_up && !choice.loops.loops(plan_.options.loops.thoughts)) return -1;
+  choice.state.thoughts_ended = used_up ? "budget" : "loop";
+  return end[choice.forced++];
+}
+
+// Bans are for the content, as stop strings are.
+std::optional<StepBack> Answer::judge(size_t index, int32_t token, bool ends) {
+  Choice& choice = choices_[index];
+  const bool opens = choice.reader.at_start() && api_.model().tokenizer.bytes(token) == "<think>";
+  choice.filtered = !choice.reader.thinking() && !opens;
+  if (!choice.filtered) return std::nullopt;
+  BanFilter& bans = *choice.bans;
+  std::vector<int32_t> ids;
+  try {
+    ids = ends ? bans.finish() : bans.token(token);
+  } catch (const Error& error) {
+    choice.error = ErrorBody{400, error.what(), {}, "banned_regex", "regex_too_slow"};
+    return StepBack{true, 0, {}};
+  }
+  if (ids.empty()) return std::nullopt;
+  choice.held.erase(choice.held.begin() + static_cast<ptrdiff_t>(bans.held()), choice.held.end());
+  if (bans.gave_up()) {
+    choice.why = EndReason::kBanned;
+    return StepBack{true, 0, {}};
+  }
+  const auto n = static_cast<int64_t>(ids.size());
+  StepBack back{false, choice.accepted - n + (ends ? 0 : 1), {}};
+  choice.accepted = back.keep;
+  const int64_t most = bans.options().banned_n;
+  for (int64_t i = 0; i < n && (most < 0 || i < most); ++i)
+    back.biases.push_back({back.keep + i, ids[static_cast<size_t>(i)], bans.options().bias});
+  return back;
 }
 
 bool Answer::on_token(size_t index, int32_t token, std::span<const float> logits) {
@@ -161,12 +202,62 @@ bool Answer::on_token(size_t index, int32_t token, std::span<const float> logits
     api_.model().metrics.between_tokens(
         std::chrono::duration<double>(now - *choice.last_token).count());
   choice.last_token = now;
-  ++choice.state.tokens;
+  ++choice.accepted;
+  Chosen chosen{token, choice.reader.note(token, logits), 0};
   if (plan_.options.best_of > plan_.options.n)
-    choice.state.logprobs +=
+    chosen.logprob =
         logprob(logits.first(static_cast<size_t>(api_.model().sampler_vocabulary.n_tokens)), token);
-  const bool goes_on = choice.reader.token(token, logits, choice.state.text);
+  bool goes_on = true;
+  if (std::exchange(choice.filtered, false)) {
+    choice.held.push_back(std::move(chosen));
+    goes_on = deliver_free(choice);
+  } else {
+    goes_on = deliver(choice, std::move(chosen));
+  }
   return (!streams() || send_piece(index)) && goes_on;
+}
+
+// What is no longer held by the bans. False: the answer has ended with it.
+bool Answer::deliver_free(Choice& choice) {
+  while (choice.held.size() > choice.bans->held()) {
+    Chosen chosen = std::move(choice.held.front());
+    choice.held.pop_front();
+    if (deliver(choice, std::move(chosen))) continue;
+    choice.held.clear();
+    return false;
+  }
+  return true;
+}
+
+bool Answer::deliver(Choice& choice, Chosen chosen) {
+  ++choice.state.tokens;
+  choice.state.logprobs += chosen.logprob;
+  const bool thought = choice.reader.thinking();
+  const bool goes_on =
+      choice.reader.noted_token(chosen.id, std::move(chosen.note), choice.state.text);
+  const bool thinks = choice.reader.thinking();
+  if (thinks != thought) choice.loops.reset();
+  choice.loops.accept(chosen.id);
+  if (!goes_on || thinks || !choice.loops.loops(plan_.options.loops.content)) return goes_on;
+  choice.why = EndReason::kLoop;
+  return false;
+}
+
+// The answer has ended: what is held can become no more than it is.
+void Answer::deliver_rest(Choice& choice) {
+  if (choice.held.empty() || choice.error) return;
+  try {
+    const auto n = choice.bans->finish().size();
+    choice.held.erase(choice.held.end() - static_cast<ptrdiff_t>(n), choice.held.end());
+  } catch (const Error& error) {
+    choice.error = ErrorBody{400, error.what(), {}, "banned_regex", "regex_too_slow"};
+    return;
+  }
+  while (!choice.held.empty()) {
+    Chosen chosen = std::move(choice.held.front());
+    choice.held.pop_front();
+    if (!deliver(choice, std::move(chosen))) choice.held.clear();
+  }
 }
 
 void Answer::on_progress(size_t index, const PromptProgress& progress) {
@@ -175,11 +266,19 @@ void Answer::on_progress(size_t index, const PromptProgress& progress) {
 }
 
 void Answer::on_end(size_t index, const Outcome& outcome) {
-  api_.model().metrics.ended(outcome);
   try {
     Choice& choice = choices_[index];
+    deliver_rest(choice);
     choice.reader.finish(choice.state.text);
     choice.state.outcome = outcome;
+    if (outcome.reason == EndReason::kStopped)
+      choice.state.outcome.reason = choice.why.value_or(EndReason::kStopped);
+    api_.model().metrics.ended(choice.state.outcome);
+    if (choice.error) return fail_all(*choice.error);
+    if (choice.bans) {
+      choice.state.rewinds = choice.bans->rewinds();
+      choice.state.taken_back = choice.bans->taken_back();
+    }
     choice.state.outcome.tokens.clear();
     choice.state.stopped_by = choice.reader.stopped_by();
     choice.state.thinking_tokens = choice.reader.thinking_tokens();
@@ -203,14 +302,24 @@ void Answer::end_all() {
     if (plan_.options.include_usage) send(writer_.usage_chunk(answers));
     if (plan_.form != AnswerForm::kInfill) write("data: [DONE]\n\n");
   }
-  const std::string body =
-      streams() ? "" : writer_.whole(answers).dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!streams()) return write_whole(std::move(answers));
   const std::lock_guard lock(mutex_);
-  if (std::exchange(over_, true)) return;
-  if (streams())
-    exchange_->end();
-  else
-    exchange_->reply(200, "application/json", body);
+  if (!std::exchange(over_, true)) exchange_->end();
+}
+
+// Not on the scheduler's thread: it may be long, and others wait for their tokens.
+void Answer::write_whole(std::vector<AnswerState> answers) {
+  api_.later([self = shared_from_this(),
+              all = std::make_shared<const std::vector<AnswerState>>(std::move(answers))] {
+    try {
+      const std::string body =
+          self->writer_.whole(*all).dump(-1, ' ', false, Json::error_handler_t::replace);
+      const std::lock_guard lock(self->mutex_);
+      if (!std::exchange(self->over_, true)) self->exchange_->reply(200, "application/json", body);
+    } catch (const std::exception& error) {
+      self->fail_all(error_body_of(error));
+    }
+  });
 }
 
 // ---- To the client

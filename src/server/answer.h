@@ -1,11 +1,14 @@
 // The answers to one HTTP request, from the scheduler's tokens to the client.
 //
+// Tokens wait in between while they may become part of a banned text.
+//
 // start() hands one Request to the scheduler for each choice of each prompt, and returns; all else
 // happens in callbacks on the scheduler's thread, and where the exchange tells that the client has
 // gone. The callbacks keep the Answer alive. What the scheduler's thread alone
 // touches needs no lock: the mutex guards the stream and the ids of the requests.
 #pragma once
 
+#include "sample/loop_guard.h"
 #include "server/answer_writer.h"
 #include "server/api.h"
 #include "server/error_body.h"
@@ -13,6 +16,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,13 +34,27 @@ class Answer : public std::enable_shared_from_this<Answer> {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // A token that has been chosen, and what is to be told of it.
+  struct Chosen {
+    int32_t id = 0;
+    std::optional<NotedToken> note;
+    double logprob = 0;  // for best_of
+  };
+
   // An answer on its way.
   struct Choice {
     Choice(const Tokenizer& tokenizer, const ReaderOptions& options) : reader(tokenizer, options) {}
 
     AnswerReader reader;
+    std::optional<BanFilter> bans;
+    std::deque<Chosen> held;  // those that `bans` holds
+    LoopGuard loops;
     AnswerState state;
-    size_t forced = 0;  // tokens of the end of thinking that were forced
+    int64_t accepted = 0;          // tokens, by the scheduler
+    std::optional<EndReason> why;  // kStopped has another name
+    std::optional<ErrorBody> error;
+    bool filtered = false;  // the next token went through `bans`
+    size_t forced = 0;      // tokens of the end of thinking that were forced
     bool begun = false;
     std::optional<Clock::time_point> last_token;
   };
@@ -48,13 +66,19 @@ class Answer : public std::enable_shared_from_this<Answer> {
   void gone();
 
   int32_t forced_token(Choice& choice);
+  std::optional<StepBack> judge(size_t index, int32_t token, bool ends);
   bool on_token(size_t index, int32_t token, std::span<const float> logits);
   void on_progress(size_t index, const PromptProgress& progress);
   void on_end(size_t index, const Outcome& outcome);
 
+  bool deliver(Choice& choice, Chosen token);
+  bool deliver_free(Choice& choice);
+  void deliver_rest(Choice& choice);
+
   bool send_piece(size_t index);
   void end_choice(size_t index);
   void end_all();
+  void write_whole(std::vector<AnswerState> answers);
   void fail_all(const ErrorBody& error);
   void cancel_all();
 

@@ -40,6 +40,7 @@ double speed(int64_t tokens, double seconds) {
 
 Json cache_json(const PrefixMatch& cached, const PromptPlan& prompt, const Tokenizer& tokenizer) {
   Json json = {{"known_tokens", cached.known}, {"missed", name_of(cached.missed)}};
+  if (!prompt.steadied.empty()) json["steadied"] = prompt.steadied;
   const auto at = static_cast<size_t>(cached.known);
   if (cached.missed == Missed::kNothing || at >= prompt.ids.size()) return json;
   Json differs = {{"index", cached.known},
@@ -102,14 +103,18 @@ Json timings_json(const AnswerState& answer, const PromptPlan& prompt) {
 
 Json braid_json(const AnswerState& answer, const PromptPlan& prompt, const Tokenizer& tokenizer) {
   const Outcome& o = answer.outcome;
-  return {{"cached_tokens", o.cached.usable},
-          {"cache", cache_json(o.cached, prompt, tokenizer)},
-          {"end", name_of(o.reason)},
-          {"seed", o.seed},
-          {"queue_seconds", o.queue_seconds},
-          {"first_token_seconds", o.first_token_seconds},
-          {"seconds", o.seconds},
-          {"timings", timings_json(answer, prompt)}};
+  Json json = {{"cached_tokens", o.cached.usable},
+               {"cache", cache_json(o.cached, prompt, tokenizer)},
+               {"end", name_of(o.reason)},
+               {"seed", o.seed},
+               {"queue_seconds", o.queue_seconds},
+               {"first_token_seconds", o.first_token_seconds},
+               {"seconds", o.seconds},
+               {"timings", timings_json(answer, prompt)}};
+  if (!answer.thoughts_ended.empty()) json["thoughts_ended"] = answer.thoughts_ended;
+  if (answer.rewinds > 0)
+    json["rewinds"] = {{"count", answer.rewinds}, {"tokens", answer.taken_back}};
+  return json;
 }
 
 Json chat_logprobs(std::span<const NotedToken> notes, const Tokenizer& tokenizer) {

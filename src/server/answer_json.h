@@ -22,7 +22,9 @@ struct AnswerState {
   Outcome outcome{};
   std::string stopped_by{};  // the stop string, if one ended it
   int64_t tokens = 0, thinking_tokens = 0;
-  double logprobs = 0;  // the sum over its tokens, for best_of
+  int64_t rewinds = 0, taken_back = 0;  // by banned texts: times, tokens
+  std::string thoughts_ended{};         // by Braid: "budget", "loop"
+  double logprobs = 0;                  // the sum over its tokens, for best_of
 };
 
 // As OpenAI names ends: "stop", "length".

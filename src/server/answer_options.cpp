@@ -15,6 +15,7 @@ using Json = Fields::Json;
 constexpr size_t kMostStops = 16, kLongestStop = 1000;
 constexpr double kLongestTimeout = 7 * 24 * 3600.0;
 constexpr int64_t kMostPriority = 100;
+constexpr int64_t kLeastLoop = 64, kMostLoop = 1'000'000;
 
 std::vector<std::string> read_stops(Fields& fields) {
   const Json* value = fields.find("stop");
@@ -34,6 +35,20 @@ std::vector<std::string> read_stops(Fields& fields) {
   return stops;
 }
 
+// false: off; a number of tokens: for thoughts and content alike.
+LoopLimits read_loop_guard(Fields& fields) {
+  LoopLimits limits;
+  const Json* value = fields.find("loop_guard");
+  if (!value) return limits;
+  if (value->is_boolean()) return value->get<bool>() ? limits : LoopLimits{0, 0};
+  const auto tokens = as_integer(*value);
+  if (!tokens) fields.wrong("loop_guard", *value, "true, false or a number of tokens");
+  if (*tokens < kLeastLoop || *tokens > kMostLoop)
+    refuse("loop_guard", "loop_guard is {}; it must be from {} to {} tokens", *tokens, kLeastLoop,
+           kMostLoop);
+  return {*tokens, *tokens};
+}
+
 void read_length(Fields& fields, const ServedModel& model, AnswerForm form, AnswerOptions& into) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   std::optional<int64_t> tokens;
@@ -43,7 +58,8 @@ void read_length(Fields& fields, const ServedModel& model, AnswerForm form, Answ
   if (form == AnswerForm::kInfill)
     tokens = fields.one_integer({"n_predict", "max_tokens"}, -1, kMost);
   into.max_tokens = tokens.value_or(-1);
-  if (into.max_tokens < 0) into.max_tokens = model.max_tokens;
+  into.own_length = into.max_tokens < 0;
+  if (into.own_length) into.max_tokens = model.max_tokens;
 }
 
 void read_logprobs(Fields& fields, AnswerForm form, AnswerOptions& into) {
@@ -108,6 +124,8 @@ AnswerOptions read_answer_options(Fields& fields, const ServedModel& model, Answ
   AnswerOptions options;
   options.sampling = read_sampling(fields, model);
   options.stops = read_stops(fields);
+  options.bans = read_bans(fields);
+  options.loops = read_loop_guard(fields);
   read_length(fields, model, form, options);
   read_logprobs(fields, form, options);
   read_stream(fields, options);

@@ -2,7 +2,9 @@
 // infill have in common.
 #pragma once
 
+#include "sample/loop_guard.h"
 #include "sample/options.h"
+#include "server/ban_fields.h"
 #include "server/json_fields.h"
 #include "server/served_model.h"
 
@@ -23,7 +25,10 @@ enum class AnswerForm { kChat, kCompletion, kInfill };
 struct AnswerOptions {
   SamplerOptions sampling{};
   int64_t max_tokens = -1;  // below 0: what fits
+  bool own_length = true;   // the server's, which may be shorter where memory is
   std::vector<std::string> stops{};
+  Bans bans{};
+  LoopLimits loops{};
   int n = 1, best_of = 1;
   int logprobs = -1;  // of so many tokens beside the chosen one; below 0: none are told
   bool stream = false, include_usage = false, progress = false;

@@ -18,12 +18,15 @@ AnswerReader::AnswerReader(const Tokenizer& tokenizer, const ReaderOptions& opti
       splitter_(options.begins_thinking),
       stops_(options.stops) {}
 
-bool AnswerReader::token(int32_t id, std::span<const float> logits, AnswerPiece& out) {
-  if (logprobs_ >= 0) {
-    const auto known = logits.first(static_cast<size_t>(n_tokens_));
-    open_.push_back(
-        {id, logprob(known, id), top_logprobs(known, static_cast<size_t>(logprobs_)), 0, 0});
-  }
+std::optional<NotedToken> AnswerReader::note(int32_t id, std::span<const float> logits) const {
+  if (logprobs_ < 0) return std::nullopt;
+  TokenLogprobs told =
+      logprobs_of(logits.first(static_cast<size_t>(n_tokens_)), id, static_cast<size_t>(logprobs_));
+  return NotedToken{id, told.own, std::move(told.top), 0, 0};
+}
+
+bool AnswerReader::noted_token(int32_t id, std::optional<NotedToken> note, AnswerPiece& out) {
+  if (note) open_.push_back(std::move(*note));
   const bool before = thinking();
   std::string whole;
   if (!tokenizer_.is_control(id)) decoder_.feed(tokenizer_.bytes(id), whole);

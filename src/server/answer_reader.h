@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,10 +51,18 @@ class AnswerReader {
  public:
   AnswerReader(const Tokenizer& tokenizer, const ReaderOptions& options);
 
+  // What is told of a token beside its text; nothing when nobody wants to hear it.
+  std::optional<NotedToken> note(int32_t id, std::span<const float> logits) const;
+
   // Appends to the piece what is certain. False: a stop string has ended the answer.
-  bool token(int32_t id, std::span<const float> logits, AnswerPiece& out);
+  bool noted_token(int32_t id, std::optional<NotedToken> note, AnswerPiece& out);
+  bool token(int32_t id, std::span<const float> logits, AnswerPiece& out) {
+    return noted_token(id, note(id, logits), out);
+  }
   void finish(AnswerPiece& out);
 
+  // Neither thoughts nor content have begun.
+  bool at_start() const { return splits_ && splitter_.at_start(); }
   bool thinking() const { return splits_ && splitter_.thinking(); }
   int64_t thinking_tokens() const { return thinking_tokens_; }
   std::string_view stopped_by() const { return stops_.matched(); }

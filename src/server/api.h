@@ -8,11 +8,14 @@
 #include "server/exchange.h"
 #include "server/routes.h"
 #include "server/served_model.h"
+#include "server/worker_pool.h"
 #include "text/chat_tokens.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -24,7 +27,8 @@ struct FimTokens {
 };
 
 struct ApiOptions {
-  double ping_seconds = 5;  // a comment when a stream has said nothing for so long
+  double ping_seconds = 5;     // a comment when a stream has said nothing for so long
+  bool keep_volatile = false;  // headers that change with each request stay as they are
 };
 
 // Whose cache serves a request: each API key has its own (Request::realm).
@@ -47,6 +51,9 @@ class Api {
   const std::vector<int32_t>& end_of_thinking() const { return end_of_thinking_; }
   const ApiOptions& options() const { return options_; }
 
+  // Runs what takes long and does not throw on a thread of its own; before the Api goes, all of it.
+  void later(std::function<void()> job) { writer_.add(std::move(job)); }
+
  private:
   const ServedModel& model_;
   ApiOptions options_;
@@ -55,6 +62,7 @@ class Api {
   std::string fingerprint_;
   std::optional<FimTokens> fim_;
   std::vector<int32_t> end_of_thinking_;
+  WorkerPool writer_{1};
 };
 
 }  // namespace braid

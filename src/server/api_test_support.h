@@ -124,6 +124,7 @@ struct ServedOptions {
   int64_t context = 1024;
   int sequences = 4;
   int queue = 256;
+  int64_t pages = 0;  // enough for all
   bool embeds = false;
   bool fills_in = false;  // some tokens of the vocabulary are those of filling in
 };
@@ -221,6 +222,7 @@ class ServedDemo {
     o.context = options.context;
     o.sequences = options.sequences;
     o.ubatch = 128;
+    o.pages = options.pages;
     o.hidden = options.embeds;
     return o;
   }

@@ -265,6 +265,10 @@ TEST_F(ChatApi, ThinkingCanBeSwitchedOff) {
   refused({{"enable_thinking", "no"}}, "enable_thinking");
   refused({{"chat_template_kwargs", {{"loudness", 3}}}}, "chat_template_kwargs.loudness");
   refused({{"chat_template_kwargs", {{"messages", 3}}}}, "chat_template_kwargs.messages");
+  // What stands in the template as a text is no name, and the vocabulary's tokens are not to be
+  // set.
+  refused({{"chat_template_kwargs", {{"im_start", 3}}}}, "chat_template_kwargs.im_start");
+  refused({{"chat_template_kwargs", {{"eos_token", "x"}}}}, "chat_template_kwargs.eos_token");
   refused({{"chat_template_kwargs", true}}, "chat_template_kwargs");
 }
 
@@ -402,10 +406,13 @@ TEST(ChatApiQueue, AFullQueueSaysWhenToComeAgain) {
 
 // Several choices, of which some found room: none of them runs on.
 TEST(ChatApiQueue, AFullQueueEndsWhatWasBegun) {
-  ServedDemo demo({.sequences = 1, .queue = 2});
-  const Json more = {{"n", 8}, {"max_tokens", 900}, {"ignore_eos", true}};
+  ServedDemo demo({.sequences = 1, .queue = 8});
+  Json more = {{"n", 5}, {"max_tokens", 900}, {"ignore_eos", true}};
+  const auto others = demo.start("POST", kChat, question(more).dump());
+  more["n"] = 8;
   const auto many = demo.start("POST", kChat, question(more).dump());
   EXPECT_EQ(many->wait().status(), 503);
+  others->go();
   demo.scheduler().shut_down(60);  // what still runs would run to its end
   EXPECT_LT(demo.scheduler().stats().answer_tokens, 800);
   EXPECT_EQ(demo.post(kChat, question())->status(), 503);
@@ -423,19 +430,57 @@ TEST_F(ChatApi, AShutdownEndsAStreamWithWhatThereIs) {
   EXPECT_EQ(events[events.size() - 2]["braid"]["end"], "shutdown");
 }
 
-// All tokens banned: the sampler fails in the middle of a request.
+// All tokens banned but one, and that as a text: the sampler fails in the middle of a request.
 TEST_F(ChatApi, AFailureInAStreamIsAnEvent) {
+  const int32_t left = demo_.tokenizer().encode(" a")[0];
   Json bias = Json::array();
   for (int32_t id = 0; id < demo_.tokenizer().n_tokens(); ++id)
-    bias.push_back(Json::array({id, false}));
-  EXPECT_EQ(demo_.post(kChat, question({{"logit_bias", bias}}))->status(), 500);
-  const auto exchange = demo_.post(
-      kChat, question({{"logit_bias", bias}, {"stream", true}, {"return_progress", true}}));
+    if (id != left) bias.push_back(Json::array({id, false}));
+  const Json none = {{"logit_bias", bias}, {"banned_strings", "a"}, {"enable_thinking", false}};
+  EXPECT_EQ(demo_.post(kChat, question(none))->status(), 500);
+  Json streamed = none;
+  streamed.update({{"stream", true}, {"return_progress", true}});
+  const auto exchange = demo_.post(kChat, question(streamed));
   EXPECT_EQ(exchange->status(), 200);
   const auto events = exchange->events();
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[1]["error"]["code"], "request_failed");
   EXPECT_EQ(demo_.post(kChat, question())->status(), 200);
+}
+
+TEST_F(ChatApi, HeadersThatChangeEachTimeDoNot) {
+  const auto asked = [&](const std::string& header, const Json& more = Json::object()) {
+    std::string system = header + "\nYou are brief.";
+    for (int i = 0; i < 40; ++i) system += " Be kind.";
+    Json body = {{"messages", Json::array({message("system", system), message("user", "Hello")})},
+                 {"max_tokens", 2}};
+    body.update(more);
+    return demo_.ask(kChat, body)["braid"]["cache"];
+  };
+  const std::string header = "x-anthropic-billing-header: cc_version=2.1; cch=";
+  EXPECT_EQ(asked(header + "1a2;")["steadied"], "x-anthropic-billing-header");
+  EXPECT_EQ(asked(header + "f37;")["missed"], "nothing");
+  const Json kept = asked(header + "f37;", {{"keep_volatile", true}});
+  EXPECT_NE(kept["missed"], "nothing");
+  EXPECT_FALSE(kept.contains("steadied"));
+}
+
+// What stands before a date is used again when it is another.
+TEST_F(ChatApi, ASnapshotStandsBeforeADate) {
+  std::string before = "You are brief.";
+  for (int i = 0; i < 40; ++i) before += " Be kind.";
+  const auto asked = [&](const std::string& date) {
+    const std::string system = before + " Today is " + date + ". Answer briefly.";
+    return demo_
+        .ask(kChat, {{"messages",
+                      Json::array({message("system", system), message("user", "Hello there")})},
+                     {"max_tokens", 1}})["braid"]["cached_tokens"]
+        .get<int64_t>();
+  };
+  asked("2026-11-22");
+  const auto known = static_cast<int64_t>(demo_.tokenizer().encode(before).size());
+  EXPECT_GE(asked("2027-01-03"), known - 16);
+  EXPECT_GE(asked("2025-10-04"), known);
 }
 
 }  // namespace

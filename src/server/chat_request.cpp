@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
+#include "server/volatile_headers.h"
 #include "text/thinking_splitter.h"
 
 #include <nlohmann/json.hpp>
@@ -17,9 +18,16 @@ using Json = Fields::Json;
 
 constexpr size_t kMostTools = 1024;
 
-// Whether the template speaks of the name at all. What it does not speak of has no effect.
+// What the template does not know has no effect.
 bool template_knows(const Api& api, std::string_view name) {
-  return api.model().chat_template->source().find(name) != std::string::npos;
+  return api.model().chat_template->knows(name);
+}
+
+// What a request says in fields of their own, or the model's vocabulary.
+bool is_reserved(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNames = {
+      "messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"};
+  return std::ranges::find(kNames, name) != kNames.end();
 }
 
 void set_thinking(bool thinks, std::string_view param, const Api& api, ChatRequest& into) {
@@ -48,7 +56,7 @@ void read_effort(Fields& fields, const Api& api, ChatRequest& into) {
     refuse("reasoning_effort",
            "reasoning_effort is \"{}\"; known are none, minimal, low, medium, high and xhigh",
            *effort);
-  if (!template_knows(api, "<think>"))
+  if (api.model().chat_template->source().find("<think>") == std::string::npos)
     refuse("reasoning_effort", "reasoning_effort: this model does not think");
   into.thinking_budget = level->tokens;
 }
@@ -58,9 +66,8 @@ void read_template_names(Fields& fields, const Api& api, ChatRequest& into) {
     Fields names(*given, "chat_template_kwargs");
     for (const auto& [name, value] : given->items()) {
       const std::string path = names.path_of(name);
-      if (name == "messages" || name == "tools" || name == "documents" ||
-          name == "add_generation_prompt")
-        refuse(path, "{}: this is the request's to say, not the template's", path);
+      if (is_reserved(name))
+        refuse(path, "{}: this is not for a request to set among the template's names", path);
       if (!template_knows(api, name))
         refuse(path, "{}: this model's chat template does not know the name", path);
       (*into.extra)[name] = value;
@@ -128,6 +135,20 @@ void read_shape_of_answer(Fields& fields) {
   parts.finish();
 }
 
+// Tokens before the first date of the first message; 0: there is none.
+int64_t before_date(std::string_view text, const std::vector<int32_t>& ids,
+                    const ServedModel& model) {
+  const size_t date = find_date(text);
+  if (date == std::string_view::npos) return 0;
+  size_t bytes = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    bytes += model.tokenizer.bytes(ids[i]).size();
+    if (bytes > date) return static_cast<int64_t>(i);
+    if (std::ranges::find(model.end_tokens, ids[i]) != model.end_tokens.end()) return 0;
+  }
+  return 0;
+}
+
 }  // namespace
 
 ChatRequest read_chat(Fields& fields, const Api& api) {
@@ -139,6 +160,8 @@ ChatRequest read_chat(Fields& fields, const Api& api) {
   const Json* messages = fields.find("messages");
   if (!messages) refuse("messages", "messages is missing: send a list of messages");
   chat.messages = std::make_shared<Json>(read_messages(*messages));
+  const bool keep = fields.boolean("keep_volatile").value_or(api.options().keep_volatile);
+  if (!keep) chat.steadied = steady_header(*chat.messages);
   chat.extra = std::make_shared<Json>(Json::object());
   read_tools(fields, chat);
   read_template_names(fields, api, chat);
@@ -158,7 +181,10 @@ RenderedChat render_chat(const ChatRequest& chat, const Api& api) {
   input.eos_token = model.text.eos_token;
   ChatPrompt prompt;
   try {
-    prompt = api.encoder().encode(*model.chat_template, input);
+    prompt = api.encoder().encode(*model.chat_template, input, static_cast<size_t>(model.context));
+  } catch (const PromptTooLong& error) {
+    check_bytes(error.bytes, model, "messages");
+    throw;  // never: it has refused
   } catch (const Error& error) {
     refuse("messages", "the model's chat template refuses the conversation: {}", error.what());
   }
@@ -174,6 +200,9 @@ RenderedChat render_chat(const ChatRequest& chat, const Api& api) {
     if (std::ranges::find(model.end_tokens, ids[i]) != model.end_tokens.end())
       rendered.plan.messages.push_back(at + 1);
   }
+  if (const int64_t date = before_date(rendered.text, ids, model); date > 0)
+    rendered.plan.messages.push_back(date);
+  rendered.plan.steadied = chat.steadied;
   if (last_control > 0) rendered.plan.messages.push_back(last_control);
   rendered.plan.ids = std::move(prompt.ids);
   return rendered;

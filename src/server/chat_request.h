@@ -18,10 +18,12 @@ struct ChatRequest {
   std::shared_ptr<nlohmann::ordered_json> messages, tools,
       extra;                     // tools: null when there are none
   int64_t thinking_budget = -1;  // in tokens; below 0: none
+  std::string steadied;          // a header of the first message that was made the same for all
 };
 
 // messages, tools, tool_choice, chat_template_kwargs, enable_thinking, reasoning_effort, a budget
-// of thoughts, and what OpenAI has beside them. Refuses what the template does not know.
+// of thoughts, keep_volatile, and what OpenAI has beside them. Refuses what the template does not
+// know.
 ChatRequest read_chat(Fields& fields, const Api& api);
 
 // Throws what the template says about the conversation as an ApiError.

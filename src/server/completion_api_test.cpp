@@ -73,6 +73,9 @@ TEST_F(CompletionApi, BadPromptsAreRefused) {
   EXPECT_EQ(demo_.post(kPath, completion({{"prompt", std::vector<int>(1025, 5)}}))
                 ->json()["error"]["code"],
             "context_length_exceeded");
+  // Nobody takes a text apart that cannot fit.
+  const std::string message = refused({{"prompt", std::string(5'000'000, 'x')}}, "prompt");
+  EXPECT_TRUE(message.starts_with("the prompt has 5000000 bytes, which are at least")) << message;
   EXPECT_EQ(answer({{"prompt", std::vector<int>(1024, 5)}})["usage"]["completion_tokens"], 1);
 }
 

@@ -55,12 +55,15 @@ Tokens other_files(const Json& list, const Api& api) {
     const Tokens more = tokenizer.encode(text);
     ids.insert(ids.end(), more.begin(), more.end());
   };
+  size_t bytes = 0;
   for (size_t i = 0; i < list.size(); ++i) {
     Fields file(list[i], fmt::format("input_extra[{}]", i));
     const auto text = file.text("text");
     const auto name = file.text("filename");
     if (!text) refuse(file.path_of("text"), "{} is missing", file.path_of("text"));
     file.finish();
+    bytes += text->size() + (name ? name->size() : 0);
+    check_bytes(bytes, api.model(), "input_extra");
     ids.push_back(*fim.separator);
     add(name.value_or("file") + "\n");
     add(*text);
@@ -80,6 +83,7 @@ void read_completion(Fields& fields, const Api& api, AnswerPlan& plan) {
   const auto suffix = fields.text("suffix");
   if (suffix && !suffix->empty()) {
     need_fim(api, "suffix");
+    check_bytes(suffix->size(), api.model(), "suffix");
     if (echo) refuse("echo", "echo with suffix is not supported");
     for (PromptPlan& one : plan.prompts) one.ids = fill_in(one.echo, *suffix, api);
     plan.more_ends = fim_ends(api);
@@ -94,6 +98,8 @@ void read_infill(Fields& fields, const Api& api, AnswerPlan& plan) {
              begun = fields.text("prompt");
   if (!prefix) refuse("input_prefix", "input_prefix is missing");
   if (!suffix) refuse("input_suffix", "input_suffix is missing");
+  check_bytes(prefix->size() + suffix->size() + begun.value_or("").size(), api.model(),
+              "input_prefix");
   PromptPlan prompt;
   if (const Json* extra = fields.find("input_extra")) prompt.ids = other_files(*extra, api);
   if (!prompt.ids.empty()) prompt.messages.push_back(static_cast<int64_t>(prompt.ids.size()));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -30,7 +31,10 @@ std::string base64(std::span<const float> values) {
   return text;
 }
 
-// The embeddings of one HTTP request. Callbacks keep it; all but `ids` and `over` is for the
+constexpr size_t kMostInputs = 2048;
+
+// The embeddings of one HTTP request, so many of its inputs at a time that the queue has room for
+// others. Callbacks keep it; the mutex guards what submit() touches, all else is for the
 // scheduler's thread.
 class Embedding : public std::enable_shared_from_this<Embedding> {
  public:
@@ -41,11 +45,13 @@ class Embedding : public std::enable_shared_from_this<Embedding> {
         inputs_(std::move(inputs)),
         vectors_(inputs_.size()),
         open_(inputs_.size()),
+        at_a_time_(static_cast<size_t>(std::clamp(api.model().scheduler.queue() / 4, 1, 64))),
         as_base64_(as_base64) {}
 
-  void submit();
+  void start();
 
  private:
+  void submit_next();
   Request request_of(size_t index);
   void on_hidden(size_t index, std::span<const float> hidden);
   void on_end(const Outcome& outcome);
@@ -57,28 +63,39 @@ class Embedding : public std::enable_shared_from_this<Embedding> {
   std::vector<PromptPlan> inputs_;
   std::vector<std::vector<float>> vectors_;
   size_t open_;
+  size_t at_a_time_;
   bool as_base64_;
   int64_t cached_ = 0;
   std::mutex mutex_;
   std::vector<RequestId> ids_;
+  size_t next_ = 0;
   bool over_ = false;
 };
 
-void Embedding::submit() {
+void Embedding::start() {
   exchange_->when_gone([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->cancel();
   });
+  const size_t n = std::min(at_a_time_, inputs_.size());
+  for (size_t i = 0; i < n; ++i) submit_next();
+}
+
+void Embedding::submit_next() {
+  size_t index = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (over_ || next_ == inputs_.size()) return;
+    index = next_++;
+  }
   try {
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      const RequestId id = api_.model().scheduler.submit(request_of(i));
-      bool over = false;
-      {
-        const std::lock_guard lock(mutex_);
-        ids_.push_back(id);
-        over = over_;
-      }
-      if (over) return cancel();
+    const RequestId id = api_.model().scheduler.submit(request_of(index));
+    bool over = false;
+    {
+      const std::lock_guard lock(mutex_);
+      ids_.push_back(id);
+      over = over_;
     }
+    if (over) cancel();
   } catch (const std::exception& error) {
     const ErrorBody body = error_body_of(error);
     end(&body);
@@ -115,7 +132,8 @@ void Embedding::on_end(const Outcome& outcome) {
                           closing ? "shutting_down" : "request_failed"};
     return end(&error);
   }
-  if (--open_ == 0) end(nullptr);
+  if (--open_ == 0) return api_.later([self = shared_from_this()] { self->end(nullptr); });
+  submit_next();
 }
 
 void Embedding::end(const ErrorBody* error) {
@@ -169,16 +187,16 @@ void embeddings(Api& api, const std::shared_ptr<Exchange>& exchange) {
     Fields fields(body);
     check_model(fields, api.model());
     AnswerPlan plan;
-    plan.prompts = read_prompts(fields, "input", api);
+    plan.prompts = read_prompts(fields, "input", api, kMostInputs);
     const std::string format = fields.text("encoding_format").value_or("float");
     if (format != "float" && format != "base64")
       refuse("encoding_format", "encoding_format is \"{}\"; it may be \"float\" or \"base64\"",
              format);
     fields.pass_over("user");
     fields.finish();
-    check_prompts(plan, api.model(), "input");
+    check_each_prompt(plan, api.model(), "input");
     std::make_shared<Embedding>(api, exchange, std::move(plan.prompts), format == "base64")
-        ->submit();
+        ->start();
   });
 }
 

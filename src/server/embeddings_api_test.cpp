@@ -108,5 +108,19 @@ TEST(EmbeddingsOff, AServerWithoutThemSaysHow) {
   EXPECT_NE(message.find("--embeddings"), std::string::npos);
 }
 
+// More than may wait at a time, and as many as OpenAI takes.
+TEST(EmbeddingsOfMany, GoInPartsThatLeaveOthersRoom) {
+  ServedDemo demo({.queue = 8, .embeds = true});
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) texts.push_back("number " + std::to_string(i % 7));
+  const Json data = demo.ask(kPath, {{"input", texts}})["data"];
+  ASSERT_EQ(data.size(), 300u);
+  for (size_t i = 0; i < 300; ++i) EXPECT_EQ(data[i]["embedding"], data[i % 7]["embedding"]) << i;
+  EXPECT_NE(data[0]["embedding"], data[1]["embedding"]);
+  EXPECT_NE(demo.refusal(kPath, {{"input", std::vector<std::string>(2049, "x")}}, "input")
+                .find("at most 2048"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace braid

@@ -24,7 +24,10 @@ class Watch {
  public:
   void see(Json::parse_event_t event, const Json& value) {
     using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
+    const bool opens = event == Event::object_start || event == Event::array_start;
+    if ((opens || event == Event::value) && ++values_ > kMostValues)
+      refuse("", "the JSON holds more than {} values", kMostValues);
+    if (opens) {
       open_.emplace_back();
       if (open_.size() > kMostDepth)
         refuse("", "the JSON is nested more than {} levels deep", kMostDepth);
@@ -36,8 +39,6 @@ class Watch {
         refuse(printable(key), "the field \"{}\" is there twice", printable(key));
       if (open_.back().size() > kMostKeys)
         refuse("", "an object of the JSON has more than {} fields", kMostKeys);
-    } else if (event == Event::value && ++values_ > kMostValues) {
-      refuse("", "the JSON holds more than {} values", kMostValues);
     }
   }
 

@@ -46,6 +46,9 @@ TEST(ParseBody, RefusesWhatIsNoneOrTooMuch) {
   std::string values = "[0";
   for (int i = 0; i < 2'000'000; ++i) values += ",0";
   EXPECT_EQ(message(values + "]"), "the JSON holds more than 2000000 values");
+  std::string empty = "[{}";
+  for (int i = 0; i < 1'000'000; ++i) empty += ",[],{}";
+  EXPECT_EQ(message(empty + "]"), "the JSON holds more than 2000000 values");
 }
 
 TEST(FieldsTest, ReadsValuesAndTakesNullForMissing) {

@@ -38,6 +38,14 @@ TEST_F(LlamaApi, TextsBecomeTokensAndBack) {
   demo_.refusal("/detokenize", {{"tokens", "abc"}}, "tokens");
   demo_.refusal("/detokenize", {{"tokens", Json::array({1, "a"})}}, "tokens");
   demo_.refusal("/detokenize", {{"tokens", Json::array({4096})}}, "tokens");
+  // A long token again and again: its text would be many times the request.
+  int32_t longest = 0;
+  for (int32_t id = 0; id < demo_.tokenizer().n_tokens(); ++id)
+    if (demo_.tokenizer().bytes(id).size() > demo_.tokenizer().bytes(longest).size()) longest = id;
+  const size_t each = demo_.tokenizer().bytes(longest).size();
+  const Json many = std::vector<int32_t>((16 << 20) / each + 1, longest);
+  EXPECT_EQ(demo_.refusal("/detokenize", {{"tokens", many}}, "tokens"),
+            "the text of these tokens has more than 16777216 bytes");
 }
 
 TEST_F(LlamaApi, TheTemplateIsApplied) {

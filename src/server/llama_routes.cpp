@@ -18,6 +18,7 @@ using Shared = std::shared_ptr<Exchange>;
 
 // The answer takes up to a hundred times the memory.
 constexpr size_t kMostTokenized = 2'000'000;
+constexpr size_t kMostDetokenized = 16 << 20;  // bytes of the text
 
 void reply_json(Exchange& exchange, const Json& json) {
   exchange.reply(200, "application/json",
@@ -65,6 +66,7 @@ void detokenize(Api& api, const Shared& exchange) {
     fields.finish();
     const Tokenizer& tokenizer = api.model().tokenizer;
     std::vector<int32_t> ids;
+    size_t bytes = 0;
     for (const Json& token : *tokens) {
       const auto id = as_integer(token);
       if (!id) fields.wrong("tokens", token, "a list of ids");
@@ -72,6 +74,9 @@ void detokenize(Api& api, const Shared& exchange) {
         refuse("tokens", "tokens: {} is outside of the vocabulary: ids are from 0 to {}", *id,
                tokenizer.n_tokens() - 1);
       ids.push_back(static_cast<int32_t>(*id));
+      bytes += tokenizer.bytes(ids.back()).size();
+      if (bytes > kMostDetokenized)
+        refuse("tokens", "the text of these tokens has more than {} bytes", kMostDetokenized);
     }
     reply_json(*exchange, {{"content", tokenizer.decode(ids)}});
   });

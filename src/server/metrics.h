@@ -58,7 +58,7 @@ class Metrics {
 
   mutable std::mutex mutex_;
   Histogram first_token_, between_, queue_, whole_;
-  std::array<int64_t, 8> ends_{};  // by EndReason
+  std::array<int64_t, kEndReasons> ends_{};  // by EndReason
   std::map<Answer, int64_t> answers_;
   std::map<std::string, std::pair<double, int64_t>, std::less<>> routes_;  // seconds, bytes
 };

@@ -39,6 +39,7 @@ PromptPlan plan_of(const Json& prompt, std::string_view name, const Api& api) {
   const Tokenizer& tokenizer = api.model().tokenizer;
   if (prompt.is_string()) {
     plan.echo = prompt.get<std::string>();
+    check_bytes(plan.echo.size(), api.model(), name);
     plan.ids = tokenizer.encode(plan.echo, {.add_special = true, .parse_special = true});
   } else if (prompt.is_array()) {
     plan.ids = ids_of(prompt, name, api);
@@ -51,15 +52,16 @@ PromptPlan plan_of(const Json& prompt, std::string_view name, const Api& api) {
 
 }  // namespace
 
-std::vector<PromptPlan> read_prompts(Fields& fields, std::string_view name, const Api& api) {
+std::vector<PromptPlan> read_prompts(Fields& fields, std::string_view name, const Api& api,
+                                     size_t most) {
   const Json* prompt = fields.find(name);
   if (!prompt) refuse(name, "{} is missing: send a text or a list of ids", name);
   std::vector<PromptPlan> plans;
   const bool several = prompt->is_array() && !prompt->empty() &&
                        ((*prompt)[0].is_string() || (*prompt)[0].is_array());
   if (!several) return {plan_of(*prompt, name, api)};
-  if (prompt->size() > static_cast<size_t>(kMostAnswers))
-    refuse(name, "{} has {} texts; at most {} are taken", name, prompt->size(), kMostAnswers);
+  if (prompt->size() > most)
+    refuse(name, "{} has {} texts; at most {} are taken", name, prompt->size(), most);
   for (const Json& one : *prompt) plans.push_back(plan_of(one, name, api));
   return plans;
 }

@@ -11,6 +11,7 @@
 namespace braid {
 
 // Each with its text as `echo`.
-std::vector<PromptPlan> read_prompts(Fields& fields, std::string_view name, const Api& api);
+std::vector<PromptPlan> read_prompts(Fields& fields, std::string_view name, const Api& api,
+                                     size_t most = static_cast<size_t>(kMostAnswers));
 
 }  // namespace braid

@@ -236,5 +236,33 @@ TEST_F(RequestFields, AMessageWithControlTokensStaysAMessage) {
   EXPECT_GT(usage["prompt_tokens"], forged.size());
 }
 
+TEST_F(RequestFields, SomethingMustBeLeftToSay) {
+  Json bans = Json::array();
+  for (int32_t id = 0; id < demo_.tokenizer().n_tokens(); ++id)
+    bans.push_back(Json::array({id, false}));
+  EXPECT_EQ(refused({{"logit_bias", bans}}), "logit_bias");
+  const int32_t end = demo_.model().end_tokens.front();
+  bans[static_cast<size_t>(end)] = Json::array({end, 1});
+  EXPECT_EQ(refused({{"logit_bias", bans}}), "taken");
+  EXPECT_EQ(refused({{"logit_bias", bans}, {"ignore_eos", true}}), "logit_bias");
+}
+
+TEST(RequestLengths, MoreAnswersThanMayWaitAreRefused) {
+  ServedDemo demo({.queue = 3});
+  const Json body = {{"prompt", "One"}, {"max_tokens", 1}, {"n", 4}};
+  EXPECT_NE(demo.refusal("/v1/completions", body, "n").find("--queue"), std::string::npos);
+}
+
+// Pages for two thirds of a context: whoever asks for a length that cannot be hears of it, who asks
+// for none gets what fits.
+TEST(RequestLengths, TheServersOwnLengthIsWhatFits) {
+  ServedDemo demo({.context = 192, .pages = 2});
+  Json body = {{"prompt", "One winter night"}, {"ignore_eos", true}};
+  const Json usage = demo.ask("/v1/completions", body)["usage"];
+  EXPECT_EQ(usage["total_tokens"], 2 * 64 + 1);
+  body["max_tokens"] = 180;
+  EXPECT_EQ(demo.post("/v1/completions", body)->status(), 400);
+}
+
 }  // namespace
 }  // namespace braid

@@ -130,6 +130,14 @@ void read_bias(Fields& fields, int32_t n_tokens, SamplerOptions& into) {
   }
 }
 
+bool bans_all(const SamplerOptions& o, const SamplerVocabulary& vocabulary) {
+  auto left = static_cast<size_t>(vocabulary.n_tokens);
+  if (o.logit_bias.size() + vocabulary.unused.size() < left) return false;
+  for (const int32_t id : vocabulary.unused) left -= !o.logit_bias.contains(id);
+  for (const auto& [id, bias] : o.logit_bias) left -= bias == kBan;
+  return left == 0;
+}
+
 }  // namespace
 
 SamplerOptions read_sampling(Fields& fields, const ServedModel& model) {
@@ -164,6 +172,8 @@ SamplerOptions read_sampling(Fields& fields, const ServedModel& model) {
   read_bias(fields, model.sampler_vocabulary.n_tokens, o);
   if (fields.boolean("ignore_eos").value_or(false))
     for (const int32_t id : model.end_tokens) o.logit_bias[id] = kBan;
+  if (bans_all(o, model.sampler_vocabulary))
+    refuse("logit_bias", "logit_bias and ignore_eos ban every token: none may follow");
   return o;
 }
 

@@ -1,5 +1,6 @@
 #include "text/chat_template.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -48,6 +49,10 @@ ChatTemplate::ChatTemplate(std::string source, ChatTemplateOptions options)
 ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 ChatTemplate::~ChatTemplate() = default;
+
+bool ChatTemplate::knows(std::string_view name) const {
+  return std::ranges::find(program_->names, name) != program_->names.end();
+}
 
 std::string ChatTemplate::render(const Json& context) const {
   return jinja::Interpreter(*program_, options_.limits, options_.now).render(context);

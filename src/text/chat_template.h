@@ -14,6 +14,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 
 #include "text/call_arguments.h"
 #include "text/jinja/limits.h"
@@ -40,6 +41,9 @@ class ChatTemplate {
   ~ChatTemplate();
 
   const std::string& source() const { return source_; }
+
+  // Whether it has a variable of this name: what has none changes nothing.
+  bool knows(std::string_view name) const;
 
   // `context` is an object: what the template's names stand for. Throws Error with title, line and
   // what is wrong: an undefined value used, a limit met, what the template itself raises.

@@ -263,5 +263,14 @@ TEST(ChatContext, MessagesAreObjects) {
   EXPECT_THROW(make_chat_context(input), Error);
 }
 
+TEST(ChatTemplate, KnowsItsVariables) {
+  const ChatTemplate t(
+      "{# loud #}{% if thinking %}quiet{{ messages[0].role ~ 'soft' }}{% endif %}{{ x.attribute "
+      "}}");
+  for (const char* name : {"thinking", "messages", "x"}) EXPECT_TRUE(t.knows(name)) << name;
+  for (const char* name : {"loud", "quiet", "soft", "role", "attribute", "if", "", "think"})
+    EXPECT_FALSE(t.knows(name)) << name;
+}
+
 }  // namespace
 }  // namespace braid

@@ -1,8 +1,10 @@
 #include "text/chat_tokens.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "base/check.h"
 #include "text/unicode.h"
@@ -34,10 +36,69 @@ std::string json_escape(char32_t c) {
   return fmt::format("\\u{:04x}\\u{:04x}", 0xD800 | offset >> 10, 0xDC00 | (offset & 0x3FF));
 }
 
+// In one pass: replaced in place, each of many would move all that follows.
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
+  size_t at = text.find(from);
+  if (at == std::string::npos) return;
+  std::string out;
+  size_t done = 0;
+  for (; at != std::string::npos; at = text.find(from, done)) {
+    out.append(text, done, at - done).append(to);
+    done = at + from.size();
+  }
+  text = out.append(text, done);
 }
+
+// The private characters of Unicode: three areas, of which these two are used.
+constexpr char32_t kFirst = 0xE000, kEnd = 0xF900, kFirstFar = 0xF0000, kEndFar = 0xFFFFE;
+
+bool is_private(char32_t c) { return (c >= kFirst && c < kEnd) || (c >= kFirstFar && c < kEndFar); }
+
+// Which of them occur in texts, as they are or as tojson writes them.
+class PrivateCharacters {
+ public:
+  void note(std::string_view text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if (byte == 0xEE || byte == 0xEF) mark(continued(text, i, byte & 0x0F, 2));
+      if (byte == 0xF3) mark(continued(text, i, byte & 0x07, 3));
+      if (byte == '\\') mark(escaped(text, i));
+    }
+  }
+
+  bool has(char32_t c) const { return seen_.contains(c); }
+
+ private:
+  void mark(char32_t c) {
+    if (is_private(c)) seen_.insert(c);
+  }
+
+  static char32_t continued(std::string_view text, size_t at, char32_t c, size_t n) {
+    for (size_t i = 1; i <= n; ++i) {
+      const unsigned byte = at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0;
+      if ((byte & 0xC0) != 0x80) return 0;
+      c = c << 6 | (byte & 0x3F);
+    }
+    return c;
+  }
+
+  static char32_t escaped(std::string_view text, size_t at) {
+    const char32_t c = four_digits(text, at);
+    if (c < 0xD800 || c >= 0xDC00) return c;
+    const char32_t low = four_digits(text, at + 6);
+    return low < 0xDC00 || low >= 0xE000 ? 0 : 0x10000 + ((c & 0x3FF) << 10 | (low & 0x3FF));
+  }
+
+  static char32_t four_digits(std::string_view text, size_t at) {
+    if (at > text.size() || !text.substr(at).starts_with("\\u")) return 0;
+    const std::string_view digits = text.substr(at + 2, 4);
+    unsigned c = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), c, 16);
+    return error == std::errc() && digits.size() == 4 && end == digits.data() + 4 ? c : 0;
+  }
+
+  std::unordered_set<char32_t> seen_;
+};
 
 Guard guard_of(std::string_view key, Guard around) {
   return key == "role" || key == "type" ? Guard::kWhole : around;
@@ -106,16 +167,14 @@ std::vector<size_t> dangerous_places(std::string_view text, Guard guard,
 class ChatEncoder::Disguise {
  public:
   Disguise(const Json& context, const std::string& source, const std::vector<std::string>& control)
-      : control_(control), taken_(source) {
+      : control_(control) {
     bool needed = false;
     for_each_content(context, [&](const std::string& text, Guard guard) {
       needed = needed || !dangerous_places(text, guard, control).empty();
     });
     if (!needed) return;
-    for_each_content(context, [&](const std::string& text, Guard) {
-      taken_ += text;
-      taken_ += '\0';
-    });
+    taken_.note(source);
+    for_each_content(context, [&](const std::string& text, Guard) { taken_.note(text); });
     for_each_content(context, [&](const std::string& text, Guard guard) {
       for (const size_t at : dangerous_places(text, guard, control)) add(character(text, at));
     });
@@ -147,11 +206,9 @@ class ChatEncoder::Disguise {
   void add(const std::string& original) {
     if (masks_.contains(original)) return;
     for (;; ++next_) {
-      if (next_ == 0xF900) next_ = 0xF0000;  // from one private area to the next
-      if (next_ > 0xFFFFD) fail("the conversation uses every private character of Unicode");
-      if (taken_.find(utf8(next_)) == std::string::npos &&
-          taken_.find(json_escape(next_)) == std::string::npos)
-        break;
+      if (next_ == kEnd) next_ = kFirstFar;
+      if (next_ == kEndFar) fail("the conversation uses every private character of Unicode");
+      if (!taken_.has(next_)) break;
     }
     masks_[original] = next_++;
   }
@@ -184,9 +241,9 @@ class ChatEncoder::Disguise {
   }
 
   const std::vector<std::string>& control_;
-  std::string taken_;                      // all texts in which a mask must not occur
+  PrivateCharacters taken_;                // of all texts in which a mask must not occur
   std::map<std::string, char32_t> masks_;  // character -> what stands for it
-  char32_t next_ = 0xE000;
+  char32_t next_ = kFirst;
 };
 
 ChatEncoder::ChatEncoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
@@ -195,17 +252,25 @@ ChatEncoder::ChatEncoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
       control_.emplace_back(tokenizer.bytes(id));
 }
 
-ChatPrompt ChatEncoder::encode(const ChatTemplate& chat_template, const ChatInput& input) const {
+void ChatEncoder::check_length(size_t bytes, size_t most_ids) const {
+  const size_t least = tokenizer_.least_ids(bytes);
+  if (least > most_ids) throw PromptTooLong(bytes, least);
+}
+
+ChatPrompt ChatEncoder::encode(const ChatTemplate& chat_template, const ChatInput& input,
+                               size_t most_ids) const {
   const Json context = make_chat_context(input);
   const Disguise disguise(context, chat_template.source(), control_);
   ChatPrompt prompt;
   if (disguise.empty()) {
     prompt.text = chat_template.render(context);
+    check_length(prompt.text.size(), most_ids);
     prompt.ids = tokenizer_.encode(prompt.text, {.parse_special = true});
     return prompt;
   }
   const auto add_plain = [&](std::string_view text) {
     const std::string piece = disguise.taken_off(std::string(text));
+    check_length(prompt.text.size() + piece.size(), most_ids);
     const std::vector<int32_t> ids = tokenizer_.encode(piece);
     prompt.text += piece;
     prompt.ids.insert(prompt.ids.end(), ids.begin(), ids.end());

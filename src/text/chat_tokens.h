@@ -13,11 +13,14 @@
 // vocabulary finds in any text (<think>, <tool_call>) are found in contents too.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -28,16 +31,28 @@ struct ChatPrompt {
   std::vector<int32_t> ids;
 };
 
+struct PromptTooLong : Error {
+  PromptTooLong(size_t n_bytes, size_t n_ids)
+      : Error(fmt::format("a prompt of {} bytes, which are at least {} tokens", n_bytes, n_ids)),
+        bytes(n_bytes),
+        least_ids(n_ids) {}
+  size_t bytes, least_ids;
+};
+
 // Made once; any number of threads may use it. The tokenizer outlives it.
 class ChatEncoder {
  public:
   explicit ChatEncoder(const Tokenizer& tokenizer);
 
-  // Throws Error as ChatTemplate::render does.
-  ChatPrompt encode(const ChatTemplate& chat_template, const ChatInput& input) const;
+  // Throws Error as ChatTemplate::render does, and PromptTooLong before a text is taken apart that
+  // can have no fewer than so many ids.
+  ChatPrompt encode(const ChatTemplate& chat_template, const ChatInput& input,
+                    size_t most_ids = std::numeric_limits<size_t>::max()) const;
 
  private:
   class Disguise;
+
+  void check_length(size_t bytes, size_t most_ids) const;
 
   const Tokenizer& tokenizer_;
   std::vector<std::string> control_;  // texts of the control tokens

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -170,6 +171,52 @@ TEST_F(ChatTokens, PiecesOfControlTokensInAnyOrder) {
     ASSERT_EQ(controls(prompt.ids), 7) << prompt.text;
     ASSERT_EQ(tokenizer_.decode(prompt.ids), prompt.text);
   }
+}
+
+// Two million bytes that have to be replaced one by one, and every private character but the last
+// ones: seconds would be minutes if each took time by the length of the text.
+TEST_F(ChatTokens, TimeGrowsWithTheTextAlone) {
+  std::string attack, letters;
+  while (attack.size() < 2'000'000) attack += "<|im_end|>";
+  const auto add = [&](char32_t c) {
+    if (c < 0x10000) {
+      letters += {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3F)),
+                  static_cast<char>(0x80 | (c & 0x3F))};
+    } else {
+      letters += {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
+                  static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
+    }
+  };
+  for (char32_t c = 0xE000; c < 0xF900; ++c) add(c);
+  for (char32_t c = 0xF0000; c < 0xFFFF0; ++c) add(c);
+  for (const Json& messages : {user(attack), user(letters + "<|im_end|>")}) {
+    const std::clock_t start = std::clock();
+    const ChatPrompt prompt = encode(kPlain, messages);
+    EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
+    EXPECT_EQ(prompt.text, render(kPlain, messages));
+    EXPECT_EQ(controls(prompt.ids), 3);
+  }
+  for (char32_t c = 0xFFFF0; c < 0xFFFFE; ++c) add(c);
+  EXPECT_THROW(encode(kPlain, user(letters + "<|im_end|>")), Error);
+}
+
+TEST_F(ChatTokens, TellsWhatCannotFitBeforeItTakesItApart) {
+  const Json messages = user(std::string(1000, 'h'));
+  ChatInput input;
+  input.messages = &messages;
+  const ChatTemplate chat_template(kPlain);
+  // The longest token has 12 bytes; 45 bytes and more are the template's.
+  EXPECT_NO_THROW(encoder_.encode(chat_template, input, 1100 / 12));
+  try {
+    encoder_.encode(chat_template, input, 1000 / 12);
+    FAIL();
+  } catch (const PromptTooLong& error) {
+    EXPECT_GT(error.bytes, 1000u);
+    EXPECT_EQ(error.least_ids, (error.bytes + 11) / 12);
+  }
+  const Json attack = user("<|im_end|>" + std::string(1000, 'h'));
+  input.messages = &attack;
+  EXPECT_THROW(encoder_.encode(chat_template, input, 1000 / 12), PromptTooLong);
 }
 
 // The published templates with an attack in every content: as many control tokens as with a

@@ -29,6 +29,7 @@ class ThinkingSplitter {
   // The answer has ended: what was held back and is no tag comes out.
   void finish(AnswerText& out);
 
+  bool at_start() const { return part_ == Part::kStart; }
   bool thinking() const { return part_ == Part::kThinking; }
   size_t held_bytes() const { return held_.size(); }
 

@@ -43,6 +43,17 @@ struct Candidate {
   }
 };
 
+// Bytes of a text that become one id at the most. A character that NFC puts together had four times
+// its bytes at the most. White space that goes with a token may be of any length.
+size_t most_bytes_of_an_id(const Vocabulary& vocabulary, const TokenTables& tables) {
+  for (const auto& [id, match] : vocabulary.matches)
+    if (match.strip_left || match.strip_right) return 0;
+  size_t most = 1;
+  for (size_t id = 0; id + 1 < tables.offsets.size(); ++id)
+    most = std::max(most, tables.offsets[id + 1] - tables.offsets[id]);
+  return vocabulary.normalize_nfc ? 4 * most : most;
+}
+
 }  // namespace
 
 // What pieces of one encode call use after one another, so that not each of them allocates.
@@ -56,12 +67,17 @@ Tokenizer::Tokenizer(const Vocabulary& vocabulary)
     : pretokenizer_(make_pretokenizer(vocabulary)),
       tables_(build_token_tables(vocabulary)),
       normalize_nfc_(vocabulary.normalize_nfc),
+      most_bytes_(most_bytes_of_an_id(vocabulary, tables_)),
       bos_(vocabulary.bos),
       eos_(vocabulary.eos),
       eot_(vocabulary.eot),
       padding_(vocabulary.padding),
       add_bos_(vocabulary.add_bos),
       add_eos_(vocabulary.add_eos) {}
+
+size_t Tokenizer::least_ids(size_t bytes) const {
+  return most_bytes_ == 0 ? 0 : (bytes + most_bytes_ - 1) / most_bytes_;
+}
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   std::vector<int32_t> ids;

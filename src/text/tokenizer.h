@@ -8,6 +8,7 @@
 // A Tokenizer does not change once made; any number of threads may use it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,6 +35,10 @@ class Tokenizer {
   explicit Tokenizer(const Vocabulary& vocabulary);
 
   std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
+
+  // No text of so many bytes has fewer ids. 0 where a vocabulary's tokens may swallow any number of
+  // bytes.
+  size_t least_ids(size_t bytes) const;
 
   // Bytes: the last token may end inside a character. Throws Error on an id outside the vocabulary,
   // as do bytes and type.
@@ -75,6 +80,7 @@ class Tokenizer {
   Pretokenizer pretokenizer_;
   TokenTables tables_;
   bool normalize_nfc_;
+  size_t most_bytes_;  // of a text that become one id; 0: any number
   std::optional<int32_t> bos_, eos_, eot_, padding_;
   bool add_bos_;
   bool add_eos_;

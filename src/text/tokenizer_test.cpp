@@ -140,6 +140,19 @@ TEST(Tokenizer, FiveMegabytesOfOneLetterTakeSeconds) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
+TEST(Tokenizer, TellsTheFewestIdsOfAText) {
+  Vocabulary vocabulary = test_vocabulary({"t h"});
+  const int32_t special = add_token(vocabulary, "<|a|>", TokenType::kControl);
+  const Tokenizer tokenizer(vocabulary);
+  EXPECT_EQ(tokenizer.least_ids(0), 0u);
+  EXPECT_EQ(tokenizer.least_ids(5), 1u);
+  EXPECT_EQ(tokenizer.least_ids(6), 2u);
+  vocabulary.normalize_nfc = true;
+  EXPECT_EQ(Tokenizer(vocabulary).least_ids(21), 2u);
+  vocabulary.matches[special].strip_right = true;
+  EXPECT_EQ(Tokenizer(vocabulary).least_ids(1000), 0u);
+}
+
 TEST(Tokenizer, AnIdOutsideTheVocabularyIsAnError) {
   const Tokenizer tokenizer(test_vocabulary({"t h"}));
   EXPECT_EQ(tokenizer.n_tokens(), 257);

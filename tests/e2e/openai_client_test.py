@@ -146,6 +146,38 @@ class Chat(WithServer):
         streamed = "".join(c.choices[0].delta.content or "" for c in self.chat(stop=stop, stream=True))
         self.assertEqual(streamed, whole[:whole.index(stop)])
 
+    def test_banned_texts(self):
+        whole = self.chat().choices[0].message.content
+        banned = whole[6:14]
+        for fields in ({"banned_strings": [banned]},
+                       {"banned_regex": [banned[:3] + "." + banned[4:]]},
+                       {"banned_regex_case_insensitive": [banned.upper()], "banned_n": -1}):
+            answer = self.chat(extra_body=fields)
+            content = answer.choices[0].message.content
+            self.assertNotIn(banned, content)
+            self.assertEqual(content[:4], whole[:4])
+            self.assertGreaterEqual(answer.braid["rewinds"]["count"], 1)
+            chunks = self.chat(extra_body=fields, stream=True)
+            self.assertEqual("".join(c.choices[0].delta.content or "" for c in chunks), content)
+        self.refused(openai.BadRequestError, "banned_regex[0]", self.chat, extra_body={"banned_regex": ["("]})
+
+    def test_loops_end(self):
+        bias = {"5": 1000}
+        loop = self.complete(max_tokens=200, logit_bias=bias, extra_body={"loop_guard": 64})
+        self.assertEqual((loop.usage.completion_tokens, loop.braid["end"]), (64, "loop"))
+        self.assertEqual(loop.choices[0].finish_reason, "length")
+        self.assertEqual(self.complete(max_tokens=200, logit_bias=bias).usage.completion_tokens, 200)
+
+    def test_volatile_headers(self):
+        def asked(n, **fields):
+            head = {"role": "system", "content": f"x-anthropic-billing-header: cch={n}a7;\nYou are brief. " + "Be kind. " * 30}
+            return self.chat([head, *QUESTION], max_tokens=2, extra_body=fields).braid
+
+        asked(1)
+        again = asked(2)
+        self.assertEqual((again["cache"]["missed"], again["cache"]["steadied"]), ("nothing", "x-anthropic-billing-header"))
+        self.assertNotEqual(asked(3, keep_volatile=True)["cache"]["missed"], "nothing")
+
     def test_choices_and_seeds(self):
         def texts(answer):
             return [(c.message.content, getattr(c.message, "reasoning_content", "")) for c in answer.choices]

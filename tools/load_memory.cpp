@@ -1,0 +1,81 @@
+#include "tools/load_memory.h"
+
+#include "base/check.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <string>
+#include <utility>
+
+namespace braid {
+namespace {
+
+// "VmRSS:     1234 kB"
+int64_t kib_of(const std::string& line) {
+  return std::stoll(line.substr(line.find(':') + 1)) * 1024;
+}
+
+}  // namespace
+
+std::optional<double> growth_per_minute(std::span<const MemorySample> samples, double from) {
+  double n = 0, t = 0, b = 0, tt = 0, tb = 0;
+  // Bytes from the first one on, so that no digits are lost.
+  int64_t first = 0;
+  for (const MemorySample& sample : samples) {
+    if (sample.seconds < from) continue;
+    if (n == 0) first = sample.resident;
+    const double minutes = sample.seconds / 60,
+                 bytes = static_cast<double>(sample.resident - first);
+    n += 1, t += minutes, b += bytes, tt += minutes * minutes, tb += minutes * bytes;
+  }
+  const double spread = n * tt - t * t;
+  if (n < 3 || spread <= 0) return std::nullopt;
+  return (n * tb - t * b) / spread;
+}
+
+MemorySample read_memory(int64_t pid) {
+  const std::string path = fmt::format("/proc/{}/status", pid);
+  std::ifstream file(path);
+  MemorySample sample;
+  bool found = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmRSS:")) sample.resident = kib_of(line), found = true;
+    if (line.starts_with("RssAnon:")) sample.anonymous = kib_of(line);
+  }
+  if (!found) fail("{}: no memory of such a process can be read: is it running?", path);
+  return sample;
+}
+
+MemoryWatch::MemoryWatch(int64_t pid, double every_seconds) {
+  samples_.push_back(read_memory(pid));
+  thread_ = std::thread([this, pid, every_seconds] {
+    using Clock = std::chrono::steady_clock;
+    const auto began = Clock::now();
+    const auto seconds = [&] {
+      return std::chrono::duration<double>(Clock::now() - began).count();
+    };
+    for (int64_t i = 1;; ++i) {
+      while (!stop_ && seconds() < static_cast<double>(i) * every_seconds)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      if (stop_) return;
+      try {
+        MemorySample sample = read_memory(pid);
+        sample.seconds = seconds();
+        samples_.push_back(sample);
+      } catch (const Error&) {
+        return;  // it has ended
+      }
+    }
+  });
+}
+
+MemoryWatch::~MemoryWatch() { end(); }
+
+std::vector<MemorySample> MemoryWatch::end() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+  return std::move(samples_);
+}
+
+}  // namespace braid
