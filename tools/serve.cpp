@@ -24,6 +24,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,8 @@ class House {
   void health(Exchange& exchange);
   void metrics(Exchange& exchange);
   void note_progress(const LoadProgress& progress);
+  std::string settings() const;
+  std::map<int, std::string> realms() const;
   DiskCacheOptions disk_options();
   std::string example() const;
 
@@ -88,6 +91,7 @@ class House {
   ServeMemory memory_;
   SamplerOptions sampling_;
   std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<SlotFolder> slot_folder_;
   std::optional<ServedModel> served_;
   std::optional<Api> api_;
   enum class Phase { kLoading, kReady, kClosing };
@@ -204,15 +208,25 @@ void House::load() {
   sampling_ = resolve(options_.sampler, model_->sampling());
 }
 
+// All that decides the bits of a state, and whose it is.
+std::string House::settings() const {
+  return state_key(model_->engine(), fingerprint(model_->file()),
+                   build_version() + " " + build_commit());
+}
+
+std::map<int, std::string> House::realms() const {
+  std::map<int, std::string> realms;
+  for (size_t i = 0; i < keys_.size(); ++i) realms[realm_of_key(static_cast<int>(i))] = keys_[i];
+  return realms;
+}
+
 DiskCacheOptions House::disk_options() {
   DiskCacheOptions disk;
   disk.folder = options_.cache_folder;
   if (disk.folder.empty()) return disk;
-  disk.key = state_key(model_->engine(), fingerprint(model_->file()),
-                       build_version() + " " + build_commit());
+  disk.key = settings();
   if (options_.cache_bytes) disk.bytes = *options_.cache_bytes;
-  for (size_t i = 0; i < keys_.size(); ++i)
-    disk.realms[realm_of_key(static_cast<int>(i))] = keys_[i];
+  disk.realms = realms();
   disk.report = [this](const std::string& what) { log_.line(fmt::format("braid: {}", what)); };
   return disk;
 }
@@ -225,6 +239,9 @@ void House::open() {
   scheduling.disk = disk_options();
   scheduler_ =
       std::make_unique<Scheduler>(model_->engine(), model_->sampler_vocabulary(), scheduling);
+  if (!options_.slot_folder.empty())
+    slot_folder_ = std::make_unique<SlotFolder>(
+        model_->engine().pool(), SlotFolderOptions{options_.slot_folder, settings(), realms()});
   served_.emplace(
       ServedModel{.scheduler = *scheduler_,
                   .text = model_->text(),
@@ -240,7 +257,8 @@ void House::open() {
                   .slots = memory_.slots,
                   .max_tokens = memory_.max_tokens,
                   .created = static_cast<int64_t>(std::time(nullptr)),
-                  .embeds = model_->engine().options().hidden});
+                  .embeds = model_->engine().options().hidden,
+                  .slot_folder = slot_folder_.get()});
   ApiOptions api;
   api.keep_volatile = options_.keep_volatile;
   api_.emplace(*served_, api);
@@ -278,6 +296,7 @@ void House::run(const InterruptGuard& interrupt) {
 int serve(const ServeOptions& o) {
   const InterruptGuard interrupt;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like others
   House house(o);
   house.listen();
   try {

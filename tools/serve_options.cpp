@@ -94,6 +94,12 @@ void add_serving(CLI::App& command, ServeOptions& o) {
       ->group(kServing);
   add_size(command, "--cache-disk", o.cache_bytes, "What the files in it may take (default: 16G)");
   command
+      .add_option("--slot-save-path", o.slot_folder,
+                  "A folder for conversations that clients save under a name and restore (default: "
+                  "none)")
+      ->type_name("FOLDER")
+      ->group(kServing);
+  command
       .add_option("-n,--predict", o.max_tokens,
                   "Most tokens of an answer whose request does not say; -1: all that fit (default: "
                   "-1, less where memory is short)")

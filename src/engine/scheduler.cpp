@@ -67,6 +67,7 @@ Scheduler::Scheduler(Engine& engine, const SamplerVocabulary& vocabulary,
       tree_(engine.pool(), options_.prefix),
       shared_(options.shared_seconds, engine.options().ubatch),
       alone_(options.alone_seconds, engine.options().ubatch),
+      published_slots_(static_cast<size_t>(engine.options().sequences)),
       disk_(open_disk()),
       saver_(disk_ ? std::make_unique<PrefixSaver>(tree_, *disk_) : nullptr),
       thread_([this] { loop(); }) {}
@@ -148,6 +149,7 @@ void Scheduler::loop() {
     try {
       more = take_in();
       end_late();
+      run_errands();
       admit();
       // Who asks during a long step sees who is in it.
       if (counts_.running != static_cast<int64_t>(running_.size())) publish();
@@ -158,6 +160,10 @@ void Scheduler::loop() {
     forget_ended();
     save_some();
     publish();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    errands_.clear();  // who waits is told
   }
   finish_saving();
   publish();
@@ -179,7 +185,8 @@ bool Scheduler::take_in() {
   {
     std::unique_lock lock(mutex_);
     const auto something = [&] {
-      return !incoming_.empty() || !cancelled_.empty() || woken_ || (closing_ && waiting_.empty());
+      return !incoming_.empty() || !cancelled_.empty() || !errands_.empty() || woken_ ||
+             (closing_ && waiting_.empty());
     };
     const bool idle = running_.empty() && (waiting_.empty() || reading_ != 0) && !more_to_save_;
     if (idle && waiting_.empty())
@@ -325,6 +332,7 @@ void Scheduler::start(Job& job, bool from_tree) {
   // Whoever had to go back that far in an answer may have to once more.
   if (job.returned_to > std::max(job.prompt(), job.length()))
     job.marks.insert(job.marks.begin(), {job.returned_to, Mark::kBranch});
+  job.slot = free_slot();  // anew after a step that broke off
   if (std::exchange(job.started, true)) return;
   job.outcome.queue_seconds = seconds_between(job.submitted, Clock::now());
   counts_.prompt_tokens += job.prompt();
@@ -339,12 +347,13 @@ void Scheduler::end(Job& job, EndReason reason, std::string error) {
   if (job.sequence && reason != EndReason::kFailed && job.length() >= job.sequence->floor()) {
     try {
       store(job, job.length(), job.answer() > 0 ? Mark::kEnd : Mark::kPrompt, true);
+      note_slot(job);
     } catch (...) {
       // A favour to later requests; this one hears of its end in any case.
     }
   }
   job.sequence.reset();
-  if (reading_ == job.id) reading_ = 0;
+  if (reading_ == job.id) end_reading();
   Outcome& outcome = job.outcome;
   outcome.reason = reason;
   outcome.error = std::move(error);
@@ -376,6 +385,7 @@ void Scheduler::publish() {
   const std::lock_guard lock(mutex_);
   queued_ = counts_.waiting + static_cast<int64_t>(incoming_.size());
   published_ = counts_;
+  published_slots_ = slot_infos();
 }
 
 }  // namespace braid

@@ -18,6 +18,7 @@
 
 #include "engine/engine.h"
 #include "engine/request.h"
+#include "engine/slots.h"
 #include "engine/step_plan.h"
 #include "sample/sampler.h"
 #include "state/marks.h"
@@ -26,11 +27,15 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -75,6 +80,15 @@ class Scheduler {
   SchedulerStats stats() const;
   int queue() const { return options_.queue; }  // most requests that wait
 
+  // What the last request of the realm that ended in the slot left: a copy of it; in its place what
+  // was copied once; forgotten as far as nothing else goes on from it, with how many tokens that
+  // were. From any thread but a callback; each waits for the end of a step. Throw SlotEmpty when
+  // there is nothing, SlotBusy when there is no room now, ShuttingDown.
+  std::vector<SlotInfo> slots() const;
+  SlotState copy_slot(int slot, int realm);
+  void restore_slot(int slot, int realm, const SlotState& state);
+  int64_t erase_slot(int slot, int realm);
+
   // Takes no more requests, lets those that came end for so many seconds, hands the others back
   // (kHandedBack, with what they have), writes what is worth it to the disk, and returns when all
   // is over. From any thread but a callback.
@@ -100,9 +114,18 @@ class Scheduler {
   bool awaits_disk(const Job& job) const;
   bool read_from_disk(Job& job, int64_t usable);
   void take_read();
+  void end_reading();
   bool restore_from_disk(Job& job, PrefixMatch& match);
   void save_some();
   void finish_saving();
+
+  int free_slot() const;
+  void note_slot(const Job& job);
+  std::vector<SlotInfo> slot_infos() const;
+  template <class F>
+  auto between_steps(F f) -> decltype(f());
+  void run_errands();
+  const std::vector<int32_t>& slot_line(int slot, int realm) const;
 
   void step();
   std::vector<Job*> take_turns() const;
@@ -135,8 +158,10 @@ class Scheduler {
   StepBudget shared_, alone_;
   std::vector<std::unique_ptr<Job>> waiting_, running_;
   SchedulerStats counts_;
+  std::map<std::pair<int, int>, std::vector<int32_t>> slot_tokens_;  // by realm and slot: what ran
   bool more_to_save_ = false;
   RequestId reading_ = 0;         // who waits for the disk, or has what was read; 0: nobody
+  std::stop_source unwanted_;     // what it waits for
   double last_step_seconds_ = 0;  // of one that came to its end
   bool last_stopped_ = false;
   std::atomic<bool> stop_{false};  // the step that runs
@@ -156,9 +181,10 @@ class Scheduler {
   RequestId next_id_ = 1;
   int64_t queued_ = 0;  // incoming_ and waiting_
   SchedulerStats published_;
-  bool woken_ = false;  // by the disk
-  RequestId read_for_ = 0;
-  std::unique_ptr<DiskState> read_;
+  std::vector<SlotInfo> published_slots_;
+  std::vector<std::function<void()>> errands_;            // for between two steps
+  bool woken_ = false;                                    // by the disk
+  std::map<RequestId, std::unique_ptr<DiskState>> read_;  // null: there is nothing
 
   std::unique_ptr<DiskCache> disk_;
   std::unique_ptr<PrefixSaver> saver_;

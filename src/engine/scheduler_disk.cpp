@@ -44,27 +44,33 @@ bool Scheduler::read_from_disk(Job& job, int64_t usable) {
   job.asked_disk = true;
   job.state_usable = found.usable;
   reading_ = job.id;
-  disk_->load(found.id, [this, id = job.id](std::unique_ptr<DiskState> state) {
-    const std::lock_guard lock(mutex_);
-    read_for_ = id;
-    read_ = std::move(state);
-  });
+  unwanted_ = {};
+  disk_->load(found.id, unwanted_.get_token(),
+              [this, id = job.id](std::unique_ptr<DiskState> state) {
+                const std::lock_guard lock(mutex_);
+                read_[id] = std::move(state);
+              });
   return true;
 }
 
 void Scheduler::take_read() {
-  RequestId id = 0;
-  std::unique_ptr<DiskState> state;
+  std::map<RequestId, std::unique_ptr<DiskState>> read;
   {
     const std::lock_guard lock(mutex_);
-    id = std::exchange(read_for_, 0);
-    state = std::move(read_);
+    read.swap(read_);
   }
-  if (id == 0 || id != reading_) return;  // it has ended meanwhile
+  const auto found = read.find(reading_);
+  if (reading_ == 0 || found == read.end()) return;  // the others have ended meanwhile
   for (const auto& job : waiting_)
-    if (job->id == id) job->state = std::move(state);
+    if (job->id == reading_) job->state = std::move(found->second);
   for (const auto& job : waiting_)
-    if (job->id == id && job->state) return;
+    if (job->id == reading_ && job->state) return;
+  reading_ = 0;
+}
+
+// Who read or has read needs it no more; another may.
+void Scheduler::end_reading() {
+  unwanted_.request_stop();
   reading_ = 0;
 }
 

@@ -29,6 +29,7 @@ struct Scheduler::Job {
 
   RequestId id;
   Request request;
+  int slot = -1;  // from its start on
   Clock::time_point submitted;
   int64_t pages = 0;  // that it may need at the most
   int64_t most = 0;   // tokens of the answer

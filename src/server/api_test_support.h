@@ -145,14 +145,14 @@ class ServedDemo {
     scheduler_ = std::make_unique<Scheduler>(engine_, vocabulary_, scheduling);
     model_.reset(new ServedModel{*scheduler_, text_, tokenizer_, &template_, sampling_, vocabulary_,
                                  metrics_, text_.end_ids, "demo", file_->path(), options.context,
-                                 options.sequences, -1, 1'700'000'000, options.embeds});
+                                 options.sequences, -1, 1'700'000'000, options.embeds, nullptr});
     api_ = std::make_unique<Api>(*model_);
     api_->add_routes(routes_);
   }
   ~ServedDemo() { scheduler_->shut_down(0); }
 
   std::shared_ptr<FakeExchange> start(const std::string& method, const std::string& path,
-                                      const std::string& body) {
+                                      const std::string& body, const HttpHeaders& query = {}) {
     const RouteMatch match = routes_.find(method, path);
     EXPECT_NE(match.route, nullptr) << method << " " << path;
     HttpRequest request;
@@ -160,6 +160,7 @@ class ServedDemo {
     request.path = path;
     request.captured = match.captured;
     request.body = body;
+    request.query = query;
     request.key = key_;
     request.arrived -= waited_;
     auto exchange = std::make_shared<FakeExchange>(std::move(request));
@@ -198,6 +199,7 @@ class ServedDemo {
   void set_waited(std::chrono::seconds waited) { waited_ = waited; }
   ServedModel& model() { return *model_; }
   Scheduler& scheduler() { return *scheduler_; }
+  const StatePool& pool() { return engine_.pool(); }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   Api& api() { return *api_; }
   SamplerOptions& sampling() { return sampling_; }

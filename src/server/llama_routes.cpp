@@ -5,6 +5,7 @@
 #include "server/api_error.h"
 #include "server/chat_request.h"
 #include "server/completion_request.h"
+#include "server/slot_routes.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -137,28 +138,6 @@ void props(Api& api, const Shared& exchange) {
               {"build_info", api.fingerprint()}});
 }
 
-// Any request may run in any slot, so all that there is to tell is how many are busy.
-void slots(Api& api, const Shared& exchange) {
-  const SchedulerStats stats = api.model().scheduler.stats();
-  Json list = Json::array();
-  for (int i = 0; i < api.model().slots; ++i)
-    list.push_back(
-        {{"id", i}, {"n_ctx", api.model().context}, {"is_processing", i < stats.running}});
-  reply_json(*exchange, list);
-}
-
-void slot_action(Api&, const Shared& exchange) {
-  const std::string_view action = exchange->request().parameter("action");
-  reply_error(*exchange,
-              {.status = 501,
-               .message = fmt::format("the action \"{}\" on a slot is not supported: what requests "
-                                      "leave behind is shared by all slots and kept by itself",
-                                      printable(action)),
-               .type = "not_implemented_error",
-               .param = "action",
-               .code = "not_implemented"});
-}
-
 }  // namespace
 
 void add_llama_routes(Api& api, Routes& routes) {
@@ -167,8 +146,7 @@ void add_llama_routes(Api& api, Routes& routes) {
     routes.add(method, path, [&api, answerer](Shared exchange) { answerer(api, exchange); });
   };
   add("GET", "/props", props);
-  add("GET", "/slots", slots);
-  add("POST", "/slots/{}", slot_action);
+  add_slot_routes(api, routes);
   add("POST", "/tokenize", tokenize);
   add("POST", "/detokenize", detokenize);
   add("POST", "/apply-template", apply_template);

@@ -33,6 +33,8 @@ struct ServedModel {
   int64_t max_tokens = -1;  // of an answer whose request says nothing; below 0: what fits
   int64_t created = 0;      // seconds since 1970: when it was loaded
   bool embeds = false;      // the engine keeps hidden vectors
+  // For saved slots; null: there is none.
+  SlotFolder* slot_folder = nullptr;
 };
 
 }  // namespace braid

@@ -1,33 +1,25 @@
 #include "state/disk_cache.h"
 
 #include "base/check.h"
-#include "base/checksum.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <random>
-#include <system_error>
 #include <utility>
 
 namespace braid {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 // What waits to be written is a copy in memory.
 constexpr size_t kMostWaiting = size_t{64} << 20;
 constexpr size_t kMostTasks = 8;
-
-std::string reason(int error) { return std::generic_category().message(error); }
+// Before anything goes, others are counted again, but no more often than this.
+constexpr std::chrono::milliseconds kCountAgain{1000};
 
 uint64_t now_ns() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -35,19 +27,11 @@ uint64_t now_ns() {
                                    .count());
 }
 
-uint64_t sum_of(const std::string& text) { return checksum64(std::as_bytes(std::span(text))); }
-
 uint64_t fresh_id() {
   static thread_local std::mt19937_64 random{
       (uint64_t{std::random_device{}()} << 32 | std::random_device{}()) ^ now_ns()};
   for (;;)
     if (const uint64_t id = random(); id != 0) return id;
-}
-
-// "0123456789abcdef.state"
-bool is_name(const std::string& name) {
-  return name.size() > 17 && name.find_first_not_of("0123456789abcdef") == 16 &&
-         (name.substr(16) == ".state" || name.substr(16) == ".run");
 }
 
 }  // namespace
@@ -58,21 +42,19 @@ DiskCache::DiskCache(const StatePool& pool, DiskCacheOptions options, std::funct
       wake_(std::move(wake)),
       index_(options_.run_tokens) {
   CHECK(options_.run_tokens > 0 && options_.run_tokens % kPageTokens == 0);
-  std::string text =
-      fmt::format("{}\n{} {} {} {} {}\n", options_.key, kDiskVersion, kBlock, options_.run_tokens,
-                  info(pool.options().key_type).name, info(pool.options().value_type).name);
-  for (const LayerState& layer : pool.spec().layers) text += describe(layer) + "\n";
-  key_ = {sum_of(text), sum_of("again " + text)};
-  folder_ = fs::path(options_.folder) / fmt::format("{:016x}", key_[0]);
-  std::error_code failed;
-  fs::create_directories(options_.folder, failed);
-  if (failed) fail("{}: cannot be made: {}", options_.folder, failed.message());
-  // What users wrote is nobody else's business.
-  if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
-    fail("{}: cannot be made: {}", folder_, reason(errno));
-  lock();
-  read_folder();
-  make_room_among_others();
+  const DiskFolder::Trouble told = [this](const std::string& what, bool damaged) {
+    counts_.damaged += damaged;
+    trouble(what);
+  };
+  folder_.emplace(options_.folder, disk_key(pool, options_.key, options_.run_tokens), told);
+  for (const auto& [realm, name] : options_.realms) realms_[realm] = folder_->realm(name);
+  for (DiskEntry& entry : folder_->entries(told)) {
+    const std::vector<DiskEntry> alone = {entry};
+    if (!index_.add(std::move(entry))) folder_->remove(alone);
+  }
+  folder_->remove(index_.remove_unneeded());
+  count_others(index_.bytes());
+  make_room(0);
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -84,103 +66,12 @@ DiskCache::~DiskCache() {
   }
   came_.notify_one();
   thread_.join();
-  ::close(lock_);
-}
-
-void DiskCache::lock() {
-  const std::string path = folder_ + "/lock";
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (lock_ < 0) fail("{}: cannot be written: {}", path, reason(errno));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  const int error = errno;
-  ::close(std::exchange(lock_, -1));
-  if (error == EWOULDBLOCK)
-    fail("{}: another process uses it with the same model; give this one another folder",
-         options_.folder);
-  fail("{}: cannot be locked: {}", path, reason(error));
-}
-
-void DiskCache::read_folder() {
-  std::vector<DiskEntry> entries;
-  std::error_code failed;
-  for (fs::directory_iterator it(folder_, failed), end; !failed && it != end;
-       it.increment(failed)) {
-    const std::string name = it->path().filename();
-    if (name.ends_with(".part")) ::unlink(it->path().c_str());  // of a process that was killed
-    if (!is_name(name)) continue;
-    try {
-      entries.push_back(read_disk_entry(folder_, name, key_));
-    } catch (const Damaged& error) {
-      ++counts_.damaged;
-      trouble(fmt::format("{}; deleted", error.what()));
-      ::unlink(it->path().c_str());
-    } catch (const Error& error) {
-      trouble(error.what());
-    }
-  }
-  if (failed) fail("{}: cannot be read: {}", folder_, failed.message());
-  std::sort(entries.begin(), entries.end(),
-            [](const DiskEntry& a, const DiskEntry& b) { return a.first < b.first; });
-  for (DiskEntry& entry : entries) {
-    const std::string name = entry.name();
-    if (!index_.add(std::move(entry))) ::unlink((folder_ + "/" + name).c_str());
-  }
-  remove_files(index_.remove_unneeded());
-  make_room(0);
-}
-
-// What other models, or this one with other settings, left in the same place counts too: the
-// folders that were used longest ago go, but for those that another process uses.
-void DiskCache::make_room_among_others() {
-  struct Other {
-    fs::path folder;
-    fs::file_time_type used;
-    size_t bytes = 0;
-  };
-  std::vector<Other> others;
-  size_t all = index_.bytes();
-  std::error_code failed;
-  for (fs::directory_iterator it(options_.folder, failed), end; !failed && it != end;
-       it.increment(failed)) {
-    const std::string name = it->path().filename();
-    if (name.size() != 16 || name.find_first_not_of("0123456789abcdef") != std::string::npos ||
-        it->path() == fs::path(folder_) || !it->is_directory(failed))
-      continue;
-    Other& other = others.emplace_back(Other{it->path(), fs::file_time_type::min()});
-    for (fs::directory_iterator file(it->path(), failed), last; !failed && file != last;
-         file.increment(failed)) {
-      if (!is_name(file->path().filename())) continue;
-      std::error_code gone;
-      other.bytes += file->file_size(gone);
-      other.used = std::max(other.used, file->last_write_time(gone));
-    }
-    all += other.bytes;
-  }
-  std::sort(others.begin(), others.end(),
-            [](const Other& a, const Other& b) { return a.used < b.used; });
-  for (const Other& other : others) {
-    if (all <= options_.bytes) return;
-    const int fd = ::open((other.folder / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) {
-      for (fs::directory_iterator file(other.folder, failed), last; !failed && file != last;
-           file.increment(failed)) {
-        const std::string name = file->path().filename();
-        if (is_name(name) || name.ends_with(".part")) ::unlink(file->path().c_str());
-      }
-      all -= other.bytes;
-    }
-    if (fd >= 0) ::close(fd);
-  }
 }
 
 bool DiskCache::realm_of(int realm, uint64_t& name) const {
-  const auto found = options_.realms.find(realm);
-  if (found == options_.realms.end()) {
-    name = 0;
-    return realm == 0;
-  }
-  name = sum_of(found->second);
-  return true;
+  const auto found = realms_.find(realm);
+  name = found == realms_.end() ? 0 : found->second;
+  return name != 0 || realm == 0;
 }
 
 bool DiskCache::takes(int realm) const {
@@ -210,12 +101,12 @@ void DiskCache::hand_over(std::function<void()> work, size_t bytes, bool first) 
   came_.notify_one();
 }
 
-void DiskCache::load(uint64_t state, Loaded loaded) {
+void DiskCache::load(uint64_t state, std::stop_token unwanted, Loaded loaded) {
   hand_over(
-      [this, state, loaded = std::move(loaded)] {
+      [this, state, unwanted = std::move(unwanted), loaded = std::move(loaded)] {
         std::unique_ptr<DiskState> found;
         try {
-          found = read(state);
+          found = read(state, unwanted);
         } catch (const std::exception& error) {
           trouble(error.what());
         }
@@ -239,9 +130,9 @@ DiskCache::Begun DiskCache::begin(int realm, std::vector<int32_t> tokens, size_t
   auto saving = std::make_shared<Saving>();
   if (!realm_of(realm, saving->realm)) return Begun::kTooLarge;
   const size_t line = tokens.size() * (kv_row_bytes(pool_) + 2 * sizeof(int32_t));
-  if (line + recurrent_bytes > options_.bytes) return Begun::kTooLarge;
   const std::lock_guard guard(mutex_);
-  if (std::chrono::steady_clock::now() < write_again_) return Begun::kNotNow;
+  if (line + recurrent_bytes > most_) return Begun::kTooLarge;
+  if (Clock::now() < write_again_) return Begun::kNotNow;
   if (index_.state_at(saving->realm, tokens) != 0) return Begun::kThereAlready;
   saving->run = index_.last_run(saving->realm, tokens);
   index_.hold(saving->run);
@@ -320,7 +211,14 @@ void DiskCache::loop() {
   pthread_sigmask(SIG_BLOCK, &too_large, nullptr);
   std::unique_lock guard(mutex_);
   for (;;) {
-    came_.wait(guard, [&] { return ending_ || !tasks_.empty(); });
+    const bool came =
+        came_.wait_for(guard, options_.recount, [&] { return ending_ || !tasks_.empty(); });
+    if (!came) {  // others may have come, or want a part
+      guard.unlock();
+      make_room(0);
+      guard.lock();
+      continue;
+    }
     if (tasks_.empty()) return;
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
@@ -365,7 +263,7 @@ void DiskCache::write(Saving& saving, DiskEntry entry, const RecurrentSnapshot* 
   const bool room = make_room(entry.bytes);
   if (room) {
     try {
-      write_disk_file(folder_, key_, entry, recurrent, rows.bytes);
+      write_disk_file(folder_->path(), folder_->key(), entry, recurrent, rows.bytes);
     } catch (const std::exception& e) {
       error = e.what();
       if (error.empty()) error = "a file could not be written";
@@ -393,27 +291,50 @@ void DiskCache::write(Saving& saving, DiskEntry entry, const RecurrentSnapshot* 
       gone = index_.release(std::exchange(saving.run, id));
     }
   }
-  remove_files(gone);
+  folder_->remove(gone);
+}
+
+// What the budget leaves to this process: all that others do not take, and at least an equal part,
+// which those that have more give back when they count again.
+void DiskCache::count_others(size_t own) {
+  const DiskFolder::Others others =
+      folder_->make_room_among_others(std::min(own, options_.bytes), options_.bytes);
+  const auto without = [&](size_t bytes) {
+    return options_.bytes - std::min(options_.bytes, bytes);
+  };
+  const size_t part =
+      others.users == 0 ? 0 : options_.bytes / static_cast<size_t>(others.users + 1);
+  counted_ = Clock::now();
+  const std::lock_guard guard(mutex_);
+  allowed_ = std::max(without(others.bytes), part);
+  most_ = std::max(without(others.used_bytes), part);
 }
 
 // Nothing is taken from those who were used last for one that does not fit at all.
 bool DiskCache::make_room(size_t bytes) {
+  size_t own = bytes;
+  bool full = false, alone = false;
+  {
+    const std::lock_guard guard(mutex_);
+    own += index_.bytes();
+    full = own > allowed_;
+    alone = bytes > allowed_;  // perhaps others can go
+  }
+  if (alone || Clock::now() - counted_ >=
+                   (full ? std::min(kCountAgain, options_.recount) : options_.recount))
+    count_others(own);
   for (;;) {
     std::vector<DiskEntry> gone;
     {
       const std::lock_guard guard(mutex_);
-      if (index_.bytes() + bytes <= options_.bytes) return true;
+      if (index_.bytes() + bytes <= allowed_) return true;
       const uint64_t oldest = index_.oldest_state();
-      if (oldest == 0) return false;
+      if (oldest == 0 || bytes > allowed_) return false;
       gone = index_.remove(oldest);
       ++counts_.evicted;
     }
-    remove_files(gone);
+    folder_->remove(gone);
   }
-}
-
-void DiskCache::remove_files(const std::vector<DiskEntry>& gone) {
-  for (const DiskEntry& entry : gone) ::unlink((folder_ + "/" + entry.name()).c_str());
 }
 
 void DiskCache::let_go(Saving& saving) {
@@ -422,26 +343,10 @@ void DiskCache::let_go(Saving& saving) {
     const std::lock_guard guard(mutex_);
     gone = index_.release(std::exchange(saving.run, 0));
   }
-  remove_files(gone);
+  folder_->remove(gone);
 }
 
-// Throws Damaged when it has not what an entry of its kind must have.
-DiskPayload DiskCache::read_part(const DiskEntry& entry) const {
-  DiskPayload payload = read_disk_payload(folder_, key_, entry);
-  const StateSpec& spec = pool_.spec();
-  const int64_t end = entry.end();
-  const bool floor_possible = !entry.state           ? entry.floor == 0
-                              : spec.has_recurrent() ? entry.floor >= end / kBlock * kBlock
-                                                     : entry.floor == 0;
-  if (!floor_possible || entry.floor > end ||
-      payload.blocks.size() != (entry.state ? recurrent_block_floats(spec, end) : 0) ||
-      payload.conv.size() != (entry.state ? recurrent_conv_floats(spec, end, entry.floor) : 0) ||
-      payload.rows.size() != entry.tokens.size() * kv_row_bytes(pool_))
-    throw Damaged(fmt::format("{}/{}: has not the sizes of this model", folder_, entry.name()));
-  return payload;
-}
-
-std::unique_ptr<DiskState> DiskCache::read(uint64_t state) {
+std::unique_ptr<DiskState> DiskCache::read(uint64_t state, const std::stop_token& unwanted) {
   std::vector<DiskEntry> line;
   {
     const std::lock_guard guard(mutex_);
@@ -450,9 +355,11 @@ std::unique_ptr<DiskState> DiskCache::read(uint64_t state) {
   }
   auto result = std::make_unique<DiskState>();
   for (const DiskEntry& entry : line) {
+    if (unwanted.stop_requested()) return nullptr;
     DiskPayload payload;
     try {
-      payload = read_part(entry);
+      payload = read_disk_payload(folder_->path(), folder_->key(), entry);
+      check_sizes(pool_, entry, payload, folder_->path() + "/" + entry.name());
     } catch (const Damaged& error) {
       std::vector<DiskEntry> gone;
       {
@@ -460,7 +367,7 @@ std::unique_ptr<DiskState> DiskCache::read(uint64_t state) {
         gone = index_.remove(entry.id);
         ++counts_.damaged;
       }
-      remove_files(gone);
+      folder_->remove(gone);
       trouble(fmt::format("{}; deleted", error.what()));
       return nullptr;
     }
@@ -471,7 +378,7 @@ std::unique_ptr<DiskState> DiskCache::read(uint64_t state) {
     result->recurrent = {entry.floor, std::move(payload.blocks), std::move(payload.conv)};
     result->mark = entry.mark;
   }
-  ::utimensat(AT_FDCWD, (folder_ + "/" + line.back().name()).c_str(), nullptr, 0);
+  ::utimensat(AT_FDCWD, (folder_->path() + "/" + line.back().name()).c_str(), nullptr, 0);
   const std::lock_guard guard(mutex_);
   index_.touch(state, now_ns());
   ++counts_.loaded;
@@ -493,9 +400,8 @@ void DiskCache::trouble_writing(const std::string& what) {
     const std::lock_guard guard(mutex_);
     ++counts_.failed;
     first = !std::exchange(writes_fail_, true);
-    write_again_ = std::chrono::steady_clock::now() +
-                   std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                       std::chrono::duration<double>(options_.retry_seconds));
+    write_again_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(options_.retry_seconds));
   }
   if (first) trouble(what);
 }

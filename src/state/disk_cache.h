@@ -5,19 +5,25 @@
 // index in memory, hands over what is to be written, and hears through `wake` that something was
 // done. Nothing waits for the disk but a request for what is on it.
 //
-// The budget is in bytes of files, those of other keys in the same folder counted: they go first,
-// and then what was used longest ago. A file that is not as it was written is reported, deleted and
-// not missed; a disk that takes no more is reported once, and for a while nothing is written.
+// The budget is in bytes of files, those of other keys in the same folder counted, now and then
+// and before anything goes: they go first, but for those that another process uses, and then what
+// was used longest ago. Processes that want more than there is come to equal parts. A file that is
+// not as it was written is reported, deleted and not missed; a disk that takes no more is reported
+// once, and for a while nothing is written.
 #pragma once
 
+#include "state/disk_folder.h"
 #include "state/disk_index.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -28,12 +34,13 @@ struct DiskCacheOptions {
   // All that decides the bits of a state beside the tokens: model, program, device, cache types.
   std::string key;
   size_t bytes = size_t{16} << 30;
-  // Names of realms that outlast a restart. Those of others are neither written nor found, but for
-  // realm 0, which has none.
+  // Names of realms that outlast a restart, as API keys; files have a keyed hash of them. Those of
+  // others are neither written nor found, but for realm 0, which has none.
   std::map<int, std::string> realms;
   int64_t run_tokens = 512;    // of a file of keys and values; a multiple of kPageTokens
   double retry_seconds = 30;   // after a failed write
   double finish_seconds = 10;  // at the end, for what is not yet written
+  std::chrono::milliseconds recount{30'000};       // what others have
   std::function<void(const std::string&)> report;  // from any thread: what went wrong
 };
 
@@ -64,9 +71,9 @@ class DiskCache {
 
   DiskIndex::Found find(int realm, std::span<const int32_t> tokens) const;
   // Reads a state that was found, and calls back from the cache's thread, before `wake`: null when
-  // it is not there any more.
+  // it is not there any more, or not wanted any more.
   using Loaded = std::function<void(std::unique_ptr<DiskState>)>;
-  void load(uint64_t state, Loaded loaded);
+  void load(uint64_t state, std::stop_token unwanted, Loaded loaded);
 
   // Writing, one state at a time: begin, the rows of the runs that are missing in order, the state.
   enum class Begun { kYes, kThereAlready, kTooLarge, kNotNow };
@@ -87,6 +94,7 @@ class DiskCache {
   int64_t run_tokens() const { return options_.run_tokens; }
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Saving {
     uint64_t realm = 0;
     std::vector<int32_t> tokens;
@@ -99,29 +107,25 @@ class DiskCache {
     size_t bytes = 0;
   };
 
-  void lock();
-  void make_room_among_others();
-  void read_folder();
   bool realm_of(int realm, uint64_t& name) const;
   void hand_over(std::function<void()> work, size_t bytes, bool first);
   void loop();
 
   void write(Saving& saving, DiskEntry entry, const RecurrentSnapshot* recurrent,
              const KvPart& rows);
+  void count_others(size_t own);
   bool make_room(size_t bytes);
-  void remove_files(const std::vector<DiskEntry>& gone);
   void let_go(Saving& saving);
-  std::unique_ptr<DiskState> read(uint64_t state);
-  DiskPayload read_part(const DiskEntry& entry) const;
+  std::unique_ptr<DiskState> read(uint64_t state, const std::stop_token& unwanted);
   void trouble(const std::string& what);
   void trouble_writing(const std::string& what);
 
   const StatePool& pool_;
   DiskCacheOptions options_;
   std::function<void()> wake_;
-  DiskKey key_{};
-  std::string folder_;
-  int lock_ = -1;
+  std::optional<DiskFolder> folder_;
+  std::map<int, uint64_t> realms_;  // what files call them
+  Clock::time_point counted_{};     // others; by the cache's thread
   std::shared_ptr<Saving> saving_;
 
   mutable std::mutex mutex_;  // of all below
@@ -133,7 +137,9 @@ class DiskCache {
   bool ending_ = false;
   DiskCacheStats counts_;
   bool writes_fail_ = false;  // since the last that did not
-  std::chrono::steady_clock::time_point write_again_{};
+  Clock::time_point write_again_{};
+  size_t allowed_ = 0;  // of files: what others leave of the budget
+  size_t most_ = 0;     // what they would leave if all went that nobody uses
 
   std::thread thread_;
 };

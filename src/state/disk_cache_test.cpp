@@ -66,7 +66,8 @@ struct Process {
     const DiskIndex::Found found = cache->find(realm, prompt);
     if (found.id == 0) return 0;
     std::promise<std::unique_ptr<DiskState>> promise;
-    cache->load(found.id, [&](std::unique_ptr<DiskState> s) { promise.set_value(std::move(s)); });
+    cache->load(found.id, {},
+                [&](std::unique_ptr<DiskState> s) { promise.set_value(std::move(s)); });
     const std::unique_ptr<DiskState> state = promise.get_future().get();
     if (!state) return -1;
     Sequence sequence = restore(pool, state->tokens, state->recurrent, state->parts);
@@ -221,6 +222,112 @@ TEST(DiskCache, TheBudgetIsForAllModels) {
   o.bytes = 1;
   const Process p(o);
   EXPECT_EQ(folder.bytes(), 0u);
+}
+
+bool comes_down_to(const Folder& folder, size_t bytes) {
+  for (int i = 0; i < 500 && folder.bytes() > bytes; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return folder.bytes() <= bytes;
+}
+
+// What another process wrote meanwhile counts, too.
+TEST(DiskCache, TheOthersAreCountedAgain) {
+  const Folder folder;
+  DiskCacheOptions o = options_of(folder, "a");
+  o.recount = std::chrono::milliseconds(5);
+  Process p(o);
+  p.converse(fresh(150));
+  p.save();
+  const size_t one = folder.bytes();
+  o.bytes = 3 * one;
+  Process bounded([&] {
+    DiskCacheOptions b = o;
+    b.key = "b";
+    return b;
+  }());
+  {
+    Process gone(options_of(folder, "c"));
+    for (int i = 0; i < 5; ++i) gone.converse(fresh(150));
+    gone.save();
+  }
+  EXPECT_TRUE(comes_down_to(folder, o.bytes));
+  for (int i = 0; i < 4; ++i) {
+    std::this_thread::sleep_for(2 * o.recount);
+    bounded.converse(fresh(150));
+    bounded.save();
+    EXPECT_LE(folder.bytes(), o.bytes);
+  }
+  // The first process keeps its own: it is alive, and takes less than its part.
+  EXPECT_EQ(p.cache->stats().states, 1);
+  EXPECT_EQ(bounded.cache->stats().states, 2);
+}
+
+// A folder full of what nobody uses is no reason to write nothing.
+TEST(DiskCache, WhatNobodyUsesMakesRoom) {
+  const Folder folder;
+  DiskCacheOptions o = options_of(folder, "a");
+  {
+    Process p(o);
+    for (int i = 0; i < 4; ++i) p.converse(fresh(150));
+    p.save();
+  }
+  o.bytes = folder.bytes();
+  o.key = "b";
+  Process p(o);
+  const Tokens prompt = fresh(150);
+  p.converse(prompt);
+  p.save();
+  EXPECT_EQ(p.restored(prompt), 149);
+  EXPECT_LE(folder.bytes(), o.bytes);
+}
+
+// Two that run at the same time come to equal parts of one budget.
+TEST(DiskCache, ProcessesShareTheBudget) {
+  const Folder folder;
+  DiskCacheOptions o = options_of(folder, "a");
+  o.recount = std::chrono::milliseconds(5);
+  size_t one = 0;
+  {
+    Process p(o);
+    p.converse(fresh(150));
+    p.save();
+    one = folder.bytes();
+  }
+  o.bytes = 8 * one;
+  Process first(o);
+  for (int i = 0; i < 12; ++i) {
+    first.converse(fresh(150));
+    first.save();
+  }
+  EXPECT_EQ(first.cache->stats().states, 8);
+  o.key = "b";
+  Process second(o);
+  for (int i = 0; i < 12; ++i) {
+    second.converse(fresh(150));
+    second.save();
+  }
+  // The first one writes nothing, but counts.
+  EXPECT_TRUE(comes_down_to(folder, o.bytes));
+  EXPECT_EQ(first.cache->stats().states, 4);
+  EXPECT_EQ(second.cache->stats().states, 4);
+}
+
+TEST(DiskCache, WhatIsNotWantedAnyMoreIsNotRead) {
+  const Folder folder;
+  Process p(options_of(folder));
+  const Tokens prompt = fresh(200);
+  p.converse(prompt);
+  p.save();
+  const uint64_t id = p.cache->find(0, prompt).id;
+  ASSERT_NE(id, 0u);
+  std::stop_source source;
+  source.request_stop();
+  std::promise<bool> promise;
+  p.cache->load(id, source.get_token(),
+                [&](std::unique_ptr<DiskState> state) { promise.set_value(state != nullptr); });
+  EXPECT_FALSE(promise.get_future().get());
+  EXPECT_EQ(p.cache->stats().loaded, 0);
+  EXPECT_EQ(p.restored(prompt), 199);
 }
 
 TEST(DiskCache, DamagedFilesAreReportedDeletedAndNotMissed) {

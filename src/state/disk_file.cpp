@@ -153,8 +153,17 @@ class Part {
 
 }  // namespace
 
+DiskKey disk_key(const StatePool& pool, const std::string& settings, int64_t run_tokens) {
+  std::string text =
+      fmt::format("{}\n{} {} {} {} {}\n", settings, kDiskVersion, kBlock, run_tokens,
+                  info(pool.options().key_type).name, info(pool.options().value_type).name);
+  for (const LayerState& layer : pool.spec().layers) text += describe(layer) + "\n";
+  const auto sum = [](const std::string& of) { return checksum64(std::as_bytes(std::span(of))); };
+  return {sum(text), sum("again " + text)};
+}
+
 std::string DiskEntry::name() const {
-  return fmt::format("{:016x}.{}", id, state ? "state" : "run");
+  return file.empty() ? fmt::format("{:016x}.{}", id, state ? "state" : "run") : file;
 }
 
 size_t disk_file_bytes(const DiskEntry& entry, const RecurrentSnapshot* recurrent, size_t rows) {
@@ -195,11 +204,13 @@ void write_disk_file(const std::string& folder, const DiskKey& key, const DiskEn
   if (within.get() >= 0) ::fsync(within.get());  // its name survives a crash, too, or does not
 }
 
-DiskEntry read_disk_entry(const std::string& folder, const std::string& file, const DiskKey& key) {
+DiskEntry read_disk_entry(const std::string& folder, const std::string& file, const DiskKey& key,
+                          DiskName name) {
   const std::string path = folder + "/" + file;
   const Descriptor fd(open_to_read(path));
   DiskEntry entry;
   read_head(fd.get(), path, key, entry);
+  if (name == DiskName::kOwn) entry.file = file;
   if (entry.name() != file) throw Damaged(fmt::format("{}: has another's name", path));
   return entry;
 }
@@ -223,6 +234,20 @@ DiskPayload read_disk_payload(const std::string& folder, const DiskKey& key,
   if (h.payload_sum != sum_of(bytes_of(payload.blocks), bytes_of(payload.conv), payload.rows))
     throw Damaged(fmt::format("{}: is damaged behind its header", path));
   return payload;
+}
+
+void check_sizes(const StatePool& pool, const DiskEntry& entry, const DiskPayload& payload,
+                 const std::string& path) {
+  const StateSpec& spec = pool.spec();
+  const int64_t end = entry.end();
+  const bool floor_possible = !entry.state           ? entry.floor == 0
+                              : spec.has_recurrent() ? entry.floor >= end / kBlock * kBlock
+                                                     : entry.floor == 0;
+  if (!floor_possible || entry.floor > end ||
+      payload.blocks.size() != (entry.state ? recurrent_block_floats(spec, end) : 0) ||
+      payload.conv.size() != (entry.state ? recurrent_conv_floats(spec, end, entry.floor) : 0) ||
+      payload.rows.size() != entry.tokens.size() * kv_row_bytes(pool))
+    throw Damaged(fmt::format("{}: has not the sizes of this model", path));
 }
 
 }  // namespace braid

@@ -22,9 +22,11 @@
 namespace braid {
 
 // To be raised when the format changes, or the bits that the same model computes.
-inline constexpr uint32_t kDiskVersion = 1;
+inline constexpr uint32_t kDiskVersion = 2;
 
 using DiskKey = std::array<uint64_t, 2>;
+// Of a model and program, whose pool has these shapes and types, and runs of so many tokens.
+DiskKey disk_key(const StatePool& pool, const std::string& settings, int64_t run_tokens);
 
 struct DiskEntry {
   uint64_t id = 0;
@@ -39,6 +41,7 @@ struct DiskEntry {
   uint64_t used = 0;  // when, in nanoseconds of the system's clock
 
   int64_t end() const { return first + static_cast<int64_t>(tokens.size()); }
+  std::string file;          // its name; empty: number and kind
   std::string name() const;  // of its file
 };
 
@@ -57,10 +60,15 @@ size_t disk_file_bytes(const DiskEntry& entry, const RecurrentSnapshot* recurren
 // Throws Error that says why it cannot be written; then nothing of it is left.
 void write_disk_file(const std::string& folder, const DiskKey& key, const DiskEntry& entry,
                      const RecurrentSnapshot* recurrent, std::span<const std::byte> rows);
-// Header and tokens. Throws Damaged for what is no whole file of this key.
-DiskEntry read_disk_entry(const std::string& folder, const std::string& file, const DiskKey& key);
+// Header and tokens. Throws Damaged for what is no whole file of this key, or has another's name.
+enum class DiskName { kNumber, kOwn };
+DiskEntry read_disk_entry(const std::string& folder, const std::string& file, const DiskKey& key,
+                          DiskName name = DiskName::kNumber);
 // All of it, which must still be this entry. Throws Damaged, or Error when it cannot be read.
 DiskPayload read_disk_payload(const std::string& folder, const DiskKey& key,
                               const DiskEntry& entry);
+// Throws Damaged when it has not what an entry of its kind must have for this pool.
+void check_sizes(const StatePool& pool, const DiskEntry& entry, const DiskPayload& payload,
+                 const std::string& path);
 
 }  // namespace braid

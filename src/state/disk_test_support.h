@@ -33,7 +33,10 @@ class Folder {
   // Of runs and states, in it and below.
   std::vector<fs::path> files(const std::string& kind = {}) const {
     std::vector<fs::path> all;
-    for (const auto& entry : fs::recursive_directory_iterator(path_)) {
+    std::error_code gone;  // another thread may delete them
+    for (fs::recursive_directory_iterator it(path_, gone), end; !gone && it != end;
+         it.increment(gone)) {
+      const auto& entry = *it;
       const std::string name = entry.path().filename();
       const bool ours = name.ends_with(".run") || name.ends_with(".state");
       if (kind.empty() ? ours : name.ends_with(kind)) all.push_back(entry.path());
@@ -42,7 +45,11 @@ class Folder {
   }
   size_t bytes() const {
     size_t sum = 0;
-    for (const auto& file : files()) sum += fs::file_size(file);
+    for (const auto& file : files()) {
+      std::error_code gone;
+      const size_t size = fs::file_size(file, gone);
+      if (!gone) sum += size;
+    }
     return sum;
   }
 

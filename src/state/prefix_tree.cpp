@@ -374,54 +374,6 @@ PrefixTreeUsage PrefixTree::usage() const {
   return u;
 }
 
-// ---- For a disk
-
-std::optional<PrefixTree::Unsaved> PrefixTree::most_worth_saving(
-    double worth, const std::function<bool(int)>& of_realm) const {
-  const Node* best = nullptr;
-  int realm = 0;
-  for (const auto& [number, root] : roots_) {
-    if (!of_realm(number)) continue;
-    root->each([&, of = number](const Node& node) {
-      if (!node.snapshot || node.saved) return;
-      const Node* above = node.snapshot_above();
-      while (above && !above->saved) above = above->snapshot_above();
-      const double value = likelihood(node, node.children.size()) * cost(above, node.end());
-      if (value < worth) return;
-      worth = value;
-      best = &node;
-      realm = of;
-    });
-  }
-  if (!best) return std::nullopt;
-  return Unsaved{tokens_up_to(*best), realm, best->mark, best->snapshot};
-}
-
-void PrefixTree::note_saved(std::span<const int32_t> tokens, int realm) {
-  const Way way = walk(tokens, realm);
-  if (way.node && way.node->snapshot && way.node->end() == static_cast<int64_t>(tokens.size()))
-    way.node->saved = true;
-}
-
-bool PrefixTree::copy_rows(std::span<const int32_t> tokens, int realm, KvPart& part) const {
-  const int64_t end = part.first + part.rows;
-  const Way way = walk(tokens.first(static_cast<size_t>(end)), realm);
-  if (way.known < end) return false;
-  if (part.rows == 0) return true;
-  const Node* node = way.next ? way.next : way.node;
-  const std::vector<int32_t> pages = pages_along(*node, end);
-  part = take_kv(pool_, std::span(pages).subspan(static_cast<size_t>(part.first / kPageTokens)),
-                 part.first, part.rows);
-  return true;
-}
-
-std::vector<int32_t> PrefixTree::tokens_up_to(const Node& node) {
-  std::vector<int32_t> tokens(static_cast<size_t>(node.end()));
-  for (const Node* n = &node; n; n = n->parent)
-    std::copy(n->tokens.begin(), n->tokens.end(), tokens.begin() + n->begin);
-  return tokens;
-}
-
 std::vector<PrefixTree::Kept> PrefixTree::kept() const {
   std::vector<Kept> all;
   for (const auto& [realm, root] : roots_)

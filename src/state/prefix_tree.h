@@ -106,6 +106,9 @@ class PrefixTree {
   // Drops all snapshots that stand after beginnings of these tokens: one of them is spoilt.
   void forget(std::span<const int32_t> tokens, int realm = 0);
 
+  // Drops those that lie on no other line that is here.
+  void forget_end(std::span<const int32_t> tokens, int realm = 0);
+
   // Evicts until the pool has so many free pages; false when even an empty tree would not do.
   bool make_room(int64_t pages);
   // How many make_room() could free, not counting `except`.
@@ -132,6 +135,8 @@ class PrefixTree {
   };
   std::optional<Unsaved> most_worth_saving(double worth,
                                            const std::function<bool(int)>& of_realm) const;
+  // The last snapshot after a beginning of these tokens.
+  std::optional<Unsaved> last_state(std::span<const int32_t> tokens, int realm) const;
   // It is on the disk, or cannot be.
   void note_saved(std::span<const int32_t> tokens, int realm);
   // Fills the part's rows of these tokens; false when they are not here any more.

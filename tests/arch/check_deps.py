@@ -24,7 +24,7 @@ LIBRARIES = [
     ("fmt", r"fmt/"), ("spdlog", r"spdlog/"), ("hwloc", r"hwloc(/|\.h)"),
     ("json_fwd", r"nlohmann/json_fwd\.hpp$"), ("json", r"nlohmann/"),
     ("pcre2", r"pcre2"), ("utf8proc", r"utf8proc"), ("xxhash", r"xxh"), ("liburing", r"liburing"),
-    ("microhttpd", r"microhttpd"), ("curl", r"curl/"), ("cli11", r"CLI/"), ("gtest", r"g(test|mock)/"),
+    ("microhttpd", r"microhttpd"), ("gnutls", r"gnutls/"), ("curl", r"curl/"), ("cli11", r"CLI/"), ("gtest", r"g(test|mock)/"),
     ("cuda", r"(cuda|cub/|cublas|cooperative_groups|nccl|nvtx|mma\.h)"),
     ("intrinsics", r"(immintrin|x86intrin|arm_neon|arm_sve|arm_acle|cpuid)\.h$"),
     ("posix", r"(unistd|fcntl|pthread|sched|dirent|poll|termios|dlfcn|netdb|(sys|linux|netinet|arpa)/[a-z_]+)\.h$"),

@@ -122,6 +122,56 @@ TEST(SchedulerDiskFaults, DamageCostsTimeAlone) {
   }
 }
 
+// Reads that wait behind one another: a cancelled one takes nothing from who comes after it.
+TEST(SchedulerDiskFaults, CancelledReadsAreNobodyElses) {
+  const Folder folder;
+  const std::array<Tokens, 3> prompts = {timeline(0, 300), timeline(1, 300), timeline(2, 300)};
+  {
+    House house(kPlain, engine_options(), with_disk(folder));
+    for (const Tokens& prompt : prompts) house.ask(request_of(prompt, 3, 1))->wait();
+  }
+  std::promise<void> reported, go_on;
+  SchedulerOptions options = with_disk(folder);
+  options.disk.report = [&, first = true](const std::string&) mutable {
+    if (!std::exchange(first, false)) return;
+    reported.set_value();
+    go_on.get_future().wait();  // holds up the disk's thread
+  };
+  House house(kPlain, engine_options(), options);
+  const auto waits = [&] {
+    while (house.scheduler->stats().waiting == 0) std::this_thread::yield();
+  };
+  const auto cancel = [&](Answer& answer) {
+    house.scheduler->cancel(answer.id);
+    EXPECT_EQ(answer.wait().reason, EndReason::kCancelled);
+    while (house.scheduler->stats().waiting != 0) std::this_thread::yield();
+  };
+  const auto damage = [&] {  // or, once more, mend
+    for (const auto& file : folder.files(".state"))
+      disk_test::flip(file, disk_test::contents(file).size() - 1);
+  };
+  damage();
+  auto damaged = house.ask(request_of(prompts[0], 3, 1));
+  reported.get_future().wait();
+  cancel(*damaged);
+  damage();
+  auto second = house.ask(request_of(prompts[1], 3, 1));
+  waits();
+  cancel(*second);
+  auto third = house.ask(request_of(prompts[2], 3, 1));
+  waits();
+  go_on.set_value();
+  auto ended = third->ended.get_future();
+  const bool came = ended.wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+  if (!came) house.scheduler->cancel(third->id);
+  third->outcome = ended.get();
+  EXPECT_TRUE(came) << "its read was lost";
+  EXPECT_TRUE(house.as_alone(*third));
+  EXPECT_EQ(third->wait().prompt_rows, 1);
+  house.scheduler->shut_down(0);
+  EXPECT_EQ(house.scheduler->stats().disk.loaded, 1);  // what was cancelled is left out
+}
+
 TEST(SchedulerDiskFaults, AFolderThatCannotBeUsedIsRefused) {
   const Folder folder;
   House house(kPlain, engine_options(), with_disk(folder));

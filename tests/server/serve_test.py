@@ -203,6 +203,42 @@ class Serve(unittest.TestCase):
             self.assertIn("--cors-origin https://evil.example", json.loads(text)["error"]["message"])
             self.assertEqual(server.ask("POST", "/tokenize", body='{"content": "a"}')[0], 200)
 
+    def test_slots_are_saved_and_restored(self):
+        prompt = "The miller walked from the harbour to the mill. " * 12
+        with tempfile.TemporaryDirectory() as folder:
+            def server():
+                return Server("--slot-save-path", folder + "/slots", "--api-key", "one", "--api-key", "two")
+
+            def ask(place, path, body, key="one"):
+                status, text, _ = place.ask("POST", path, body=json.dumps(body), headers={
+                    "Authorization": "Bearer " + key, "Content-Type": "application/json"})
+                return status, json.loads(text)
+
+            def complete(place, more="", key="one"):
+                answer = ask(place, "/v1/completions", {"prompt": prompt + more, "max_tokens": 8, "temperature": 0}, key)[1]
+                return answer["choices"][0]["text"], answer["braid"]["cached_tokens"]
+
+            with server() as first:
+                text, cached = complete(first)
+                self.assertEqual(cached, 0)
+                status, saved = ask(first, "/slots/0?action=save", {"filename": "mill.bin"})
+                self.assertEqual((status, saved["id_slot"], saved["filename"]), (200, 0, "mill.bin"))
+                more = text + " And then"
+                expected, _ = complete(first, more)
+            with server() as second:
+                self.assertEqual(ask(second, "/slots/0?action=restore", {"filename": "mill.bin"}, "two")[0], 404)
+                status, restored = ask(second, "/slots/0?action=restore", {"filename": "mill.bin"})
+                self.assertEqual((status, restored["n_restored"]), (200, saved["n_saved"]))
+                self.assertEqual(restored["n_read"], saved["n_written"])
+                self.assertEqual(complete(second, more, "two"), (expected, 0))
+                again, cached = complete(second, more)
+                self.assertEqual(again, expected)
+                self.assertGreater(cached, 100)
+                self.assertEqual(ask(second, "/slots/0?action=save", {"filename": "../mill.bin"})[0], 400)
+            self.assertEqual(os.stat(folder + "/slots").st_mode & 0o777, 0o700)
+        with Server() as without:
+            self.assertEqual(without.ask("POST", "/slots/0?action=save", body='{"filename": "a"}')[0], 501)
+
     # ---- Requests that run when something happens
 
     def begin_long(self, server):
