@@ -307,6 +307,7 @@ bool Scheduler::follows_another(Job& job, PrefixMatch& match) {
 int64_t Scheduler::plan_mark_for_others(Job& job, int64_t same) {
   int64_t below = 0;
   for (const PlannedMark& mark : job.marks) {
+    if (mark.mark == Mark::kGrid) continue;  // wherever a step ends
     if (mark.at >= same && mark.at / kBlock * kBlock <= same) return mark.at;
     if (mark.at < same) below = std::max(below, mark.at);
   }

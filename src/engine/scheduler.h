@@ -43,9 +43,11 @@ namespace braid {
 struct SchedulerOptions {
   PrefixTreeOptions prefix;
   double shared_seconds = 0.15;  // of a step while others run or wait
-  double alone_seconds = 0.25;   // of one that is for a single request
-  int queue = 256;               // most requests that wait
-  DiskCacheOptions disk;         // without a folder there is none
+  // Of one that is for a single request: each reads nearly all weights of a mixture, however few
+  // its rows, and who comes meanwhile waits so long at most.
+  double alone_seconds = 1;
+  int queue = 256;        // most requests that wait
+  DiskCacheOptions disk;  // without a folder there is none
 };
 
 // So far, or as it is between two steps.

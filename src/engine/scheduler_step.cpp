@@ -21,8 +21,11 @@ void Scheduler::step() {
   std::vector<Work> work;
   for (const Job* job : jobs) {
     Work w{job->pending(), job->pending(), job->decoding(), job->request.priority};
-    // From there the ring still reaches back to the mark.
-    if (!job->marks.empty()) w.until = job->marks.back().at + kBlock - job->length();
+    // From there the ring still reaches back to the mark. Those of the grid take what they get: a
+    // step more would read the weights once more.
+    const auto mark = std::find_if(job->marks.rbegin(), job->marks.rend(),
+                                   [](const PlannedMark& m) { return m.mark != Mark::kGrid; });
+    if (mark != job->marks.rend()) w.until = mark->at + kBlock - job->length();
     if (job->length() < job->suspect_from)
       w.until = std::min(w.until, job->suspect_from - job->length());
     work.push_back(w);
@@ -153,7 +156,11 @@ void Scheduler::store_marks(Job& job) {
   while (!job.marks.empty() && job.marks.back().at <= job.length()) {
     const PlannedMark mark = job.marks.back();
     job.marks.pop_back();
-    if (mark.at >= job.sequence->floor()) store(job, mark.at, mark.mark, false);
+    const bool another = !job.marks.empty() && job.marks.back().at <= job.length();
+    if (mark.at >= job.sequence->floor())
+      store(job, mark.at, mark.mark, false);
+    else if (mark.mark == Mark::kGrid && !another)
+      store(job, job.length(), mark.mark, false);
   }
 }
 

@@ -49,10 +49,10 @@ std::vector<int64_t> plan_rows(std::span<const Work> work, int64_t budget, int64
 
 void StepBudget::note(int64_t rows, double seconds) {
   if (rows <= 0 || seconds <= 0) return;
+  // A step that was much smaller than it might have been says nothing of a large one, which reads
+  // most weights but once too, unless it took too long; and one slow step may be somebody else's.
+  if (seconds <= seconds_ && rows * 2 < rows_) return;
   const double fits = static_cast<double>(rows) * seconds_ / seconds;
-  // A step that was much smaller than it might have been says little of a large one, unless it
-  // took too long; and one slow step may be somebody else's.
-  if (fits > static_cast<double>(rows_) && rows * 2 < rows_) return;
   const double next =
       std::clamp(fits, static_cast<double>(rows_) / 2, 2.0 * static_cast<double>(rows_));
   rows_ = std::clamp(static_cast<int64_t>(next), std::min(kLeastPrefill, most_), most_);

@@ -76,6 +76,11 @@ TEST(StepBudget, LearnsHowManyRowsFit) {
   EXPECT_EQ(slow.rows(), kLeastPrefill);
   slow.note(1, 0.0001);  // a small one shows nothing
   EXPECT_EQ(slow.rows(), kLeastPrefill);
+  StepBudget fast(0.2, 4096);
+  for (int i = 0; i < 20; ++i) fast.note(fast.rows(), 0.1);
+  const int64_t learnt = fast.rows();
+  for (int i = 0; i < 100; ++i) fast.note(1, 0.01);  // the rows of an answer, one by one
+  EXPECT_EQ(fast.rows(), learnt);
   StepBudget small(0.2, 8);
   small.note(8, 0.001);
   EXPECT_EQ(small.rows(), 8);

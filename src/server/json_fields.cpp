@@ -20,29 +20,54 @@ constexpr size_t kMostKeys = 1024;
 // Each takes 16 bytes and more, whatever it took in the text.
 constexpr size_t kMostValues = 2'000'000;
 
-class Watch {
+// Looks at a body before it is built: the library's own way of looking while it builds goes through
+// all of a list at the end of each list within.
+class Watch final : public nlohmann::json_sax<Json> {
  public:
-  void see(Json::parse_event_t event, const Json& value) {
-    using Event = Json::parse_event_t;
-    const bool opens = event == Event::object_start || event == Event::array_start;
-    if ((opens || event == Event::value) && ++values_ > kMostValues)
-      refuse("", "the JSON holds more than {} values", kMostValues);
-    if (opens) {
-      open_.emplace_back();
-      if (open_.size() > kMostDepth)
-        refuse("", "the JSON is nested more than {} levels deep", kMostDepth);
-    } else if (event == Event::object_end || event == Event::array_end) {
-      open_.pop_back();
-    } else if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      if (!open_.back().insert(key).second)
-        refuse(printable(key), "the field \"{}\" is there twice", printable(key));
-      if (open_.back().size() > kMostKeys)
-        refuse("", "an object of the JSON has more than {} fields", kMostKeys);
-    }
+  explicit Watch(size_t bytes) : bytes_(bytes) {}
+
+  bool null() override { return one(); }
+  bool boolean(bool) override { return one(); }
+  bool number_integer(number_integer_t) override { return one(); }
+  bool number_unsigned(number_unsigned_t) override { return one(); }
+  bool number_float(number_float_t, const string_t&) override { return one(); }
+  bool string(string_t&) override { return one(); }
+  bool binary(binary_t&) override { return one(); }
+  bool start_object(size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& key) override {
+    if (!open_.back().insert(key).second)
+      refuse(printable(key), "the field \"{}\" is there twice", printable(key));
+    if (open_.back().size() > kMostKeys)
+      refuse("", "an object of the JSON has more than {} fields", kMostKeys);
+    return true;
+  }
+  bool parse_error(size_t at, const std::string&, const Json::exception& error) override {
+    if (dynamic_cast<const Json::parse_error*>(&error) == nullptr)
+      refuse("", "the body holds a number that is out of range");
+    refuse("", "the body is not valid JSON: byte {} of {}", at, bytes_);
   }
 
  private:
+  bool one() {
+    if (++values_ > kMostValues) refuse("", "the JSON holds more than {} values", kMostValues);
+    return true;
+  }
+  bool open() {
+    one();
+    open_.emplace_back();
+    if (open_.size() > kMostDepth)
+      refuse("", "the JSON is nested more than {} levels deep", kMostDepth);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  size_t bytes_;
   std::vector<std::unordered_set<std::string>> open_;
   size_t values_ = 0;
 };
@@ -51,18 +76,9 @@ class Watch {
 
 Json parse_body(std::string_view body) {
   if (body.empty()) refuse("", "the request has no body: send a JSON object");
-  Watch watch;
-  const auto see = [&](int, Json::parse_event_t event, Json& value) {
-    watch.see(event, value);
-    return true;
-  };
-  try {
-    return Json::parse(body.begin(), body.end(), see);
-  } catch (const Json::parse_error& error) {
-    refuse("", "the body is not valid JSON: byte {} of {}", error.byte, body.size());
-  } catch (const Json::exception&) {
-    refuse("", "the body holds a number that is out of range");
-  }
+  Watch watch(body.size());
+  Json::sax_parse(body.begin(), body.end(), &watch);
+  return Json::parse(body.begin(), body.end());
 }
 
 std::string kind_of(const Json& value) {

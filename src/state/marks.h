@@ -25,8 +25,8 @@ struct PlannedMark {
 int64_t next_grid_point(int64_t position);
 
 // Ascending, all of them in (from, prompt]: `from` is where the sequence starts, `messages` are
-// positions of ends of messages, in any order. A mark from whose snapshot the ring reaches back to
-// the one before serves for both.
+// positions of ends of messages, in any order. Marks of the grid may be taken later. A mark from
+// whose snapshot the ring reaches back to the one before serves for both.
 std::vector<PlannedMark> plan_marks(int64_t from, int64_t prompt, std::span<const int64_t> messages,
                                     const PrefixMatch& match);
 

@@ -177,6 +177,7 @@ class Serve(unittest.TestCase):
         for _ in range(10):
             with tempfile.TemporaryDirectory() as folder, Server("--host", folder + "/s", wait=False) as server:
                 while not os.path.exists(folder + "/s"):  # it listens before it loads
+                    self.assertIsNone(server.process.poll(), "the server ended")
                     time.sleep(0.0005)
                 start = time.monotonic()
                 self.assertEqual(server.end()[0], 0, server.log())
