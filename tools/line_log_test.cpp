@@ -78,7 +78,9 @@ TEST(LineLog, TheEndDoesNotWaitForAReader) {
     for (int i = 0; i < 5000; ++i) log.line(std::string(99, 'x'));
   }
   EXPECT_LT(seconds_since(start), 3);
-  EXPECT_EQ(pipe.read().size() % 100, 65536 % 100);  // what a pipe holds
+  const size_t held = pipe.read().size();  // what a pipe holds, less where its pages are not full
+  EXPECT_GT(held, 30'000u);
+  EXPECT_LE(held, 65'536u);
 }
 
 TEST(LineLog, AReaderThatHasGoneHarmsNobody) {
