@@ -10,20 +10,6 @@ namespace {
 
 constexpr const char* kServer = "The server";
 
-// The first line that is a key: what --api-key-file of `braid serve` takes serves here, too.
-std::string key_in(const std::string& path) {
-  const std::string text = read_file(path);
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = text.substr(begin, end - begin);
-    begin = end + 1;
-    line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
-    line.erase(line.find_last_not_of(" \t\r") + 1);
-    if (!line.empty() && line.front() != '#') return line;
-  }
-  fail("{}: holds no key", path);
-}
-
 }  // namespace
 
 void add_server_options(CLI::App& command, ServerChoice& choice) {
@@ -39,7 +25,7 @@ void add_server_options(CLI::App& command, ServerChoice& choice) {
                   "BRAID_API_KEY)")
       ->type_name("KEY")
       ->group(kServer);
-  command.add_option("--api-key-file", choice.key_file, "A file whose first line is the key")
+  command.add_option("--api-key-file", choice.key_file, "A file whose first key is shown")
       ->type_name("FILE")
       ->group(kServer);
   command
@@ -59,8 +45,8 @@ void add_server_options(CLI::App& command, ServerChoice& choice) {
 
 HttpTarget target_of(const ServerChoice& choice) {
   HttpTarget target = HttpTarget::of_url(choice.url.empty() ? "http://127.0.0.1:8080" : choice.url);
-  target.key =
-      choice.key.empty() && !choice.key_file.empty() ? key_in(choice.key_file) : choice.key;
+  target.key = choice.key.empty() && !choice.key_file.empty() ? keys_in(choice.key_file).front()
+                                                              : choice.key;
   target.ca_file = choice.ca_file;
   target.any_certificate = choice.any_certificate;
   target.silent_seconds = choice.silent_seconds;

@@ -2,12 +2,15 @@
 
 #include "base/check.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sstream>
+#include <utility>
 
 namespace braid {
 
@@ -20,6 +23,18 @@ std::string read_file(const std::string& path) {
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (file.bad()) fail("{}: cannot be read: {}", path, std::strerror(errno));
   return text;
+}
+
+std::vector<std::string> keys_in(const std::string& path) {
+  std::vector<std::string> keys;
+  std::istringstream text(read_file(path));
+  for (std::string line; std::getline(text, line);) {
+    line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+    if (!line.empty() && line.front() != '#') keys.push_back(std::move(line));
+  }
+  if (keys.empty()) fail("{}: holds no key: write one a line, or leave --api-key-file out", path);
+  return keys;
 }
 
 }  // namespace braid

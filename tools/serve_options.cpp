@@ -139,23 +139,6 @@ void add_serving(CLI::App& command, ServeOptions& o) {
       ->group(kServing);
 }
 
-std::vector<std::string> keys_in(const std::string& path) {
-  std::vector<std::string> keys;
-  std::string text = read_file(path);
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = text.substr(begin, end - begin);
-    begin = end + 1;
-    line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
-    line.erase(line.find_last_not_of(" \t\r") + 1);
-    if (!line.empty() && line.front() != '#') keys.push_back(std::move(line));
-  }
-  if (keys.empty())
-    fail("{}: holds no key: write one a line, or leave --api-key-file out to serve everybody",
-         path);
-  return keys;
-}
-
 void check_key(const std::string& key) {
   if (key.empty()) fail("--api-key: an empty key would let everybody in: leave it out for that");
   for (const char c : key)

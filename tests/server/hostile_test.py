@@ -202,21 +202,22 @@ class Run:
             if one.status not in one.script.statuses and not self.trouble:
                 self.note(f"{one.script.kind}: status {one.status}, right are {one.script.statuses}: {one.seen[:100]!r}")
 
-    def go(self, during=lambda: None):
+    def go(self, during=lambda run: None):
         """What went wrong; an empty list when nothing did."""
         descriptors = self.server.descriptors()
         well = threading.Thread(target=self.neighbour)
         clients = [threading.Thread(target=self.client) for _ in range(CLIENTS)] + [threading.Thread(target=self.patients)]
         for thread in [well, *clients]:
             thread.start()
-        during()
+        during(self)
         for thread in clients:
             thread.join()
         self.over.set()
         well.join()
-        if self.server.process.poll() is not None:
-            return [f"it ended with {self.server.process.returncode}", *self.trouble]
-        return self.trouble or self.after(descriptors)
+        try:
+            return self.trouble or self.after(descriptors)
+        except (OSError, http.client.HTTPException) as error:  # who crashes closes its port before it has ended
+            return [f"afterwards: {error!r}"]
 
     def after(self, descriptors):
         deadline = time.monotonic() + PATIENCE
@@ -236,11 +237,13 @@ class Run:
         return []
 
 
-def run(options, shots, *more, during=lambda server: None, lasting=0):
+def run(options, shots, *more, during=lambda run: None, lasting=0):
     server = Server(options.braid, *more)
     try:
         one = Run(server, shots, not options.sanitized, lasting)
-        trouble = one.go(lambda: during(server))
+        trouble = one.go(during)
+        if server.process.poll() is not None:
+            trouble.insert(0, f"it ended with {server.process.returncode}")
         if not trouble:
             server.process.send_signal(signal.SIGTERM)
             if server.process.wait(PATIENCE) != 0:
@@ -252,9 +255,10 @@ def run(options, shots, *more, during=lambda server: None, lasting=0):
 
 
 def signal_later(number):
-    def send(server):
-        time.sleep(0.5)
-        server.process.send_signal(number)
+    def send(run):
+        while run.waiting.qsize() > run.count // 2 and not run.over.is_set():
+            time.sleep(0.01)
+        run.server.process.send_signal(number)
     return send
 
 
