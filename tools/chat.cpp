@@ -116,6 +116,7 @@ class Partner {
   ChatReply generate(const ChatPrompt& prompt, SamplerOptions options, int64_t limit,
                      const std::function<void(std::string_view)>& on_text) {
     if (options_.answers.ignore_ends) ban_ends(model_, options);
+    options.ends = model_.text().end_ids;
     Sampler sampler(std::move(options), model_.sampler_vocabulary());
     PrefillLine line(terminal_, terminal_.can_edit(), styled_);
     terminal_.set_mode(TerminalMode::kAnswer);

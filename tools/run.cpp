@@ -169,6 +169,7 @@ int run_prompt(const RunOptions& o) {
   const ChatPrompt prompt = make_prompt(o, model);
   SamplerOptions sampling = resolve(o.sampler, model.sampling());
   if (o.answers.ignore_ends) ban_ends(model, sampling);
+  sampling.ends = model.text().end_ids;
   Sampler sampler(sampling, model.sampler_vocabulary());
 
   Output output(o, prompt.text);

@@ -44,7 +44,7 @@ enum class EndReason {
   kLoop,
   kBanned,
 };
-inline constexpr size_t kEndReasons = 10;
+inline constexpr size_t kEndReasons = 11;
 std::string_view name_of(EndReason reason);
 
 // Of a prompt, while it runs.

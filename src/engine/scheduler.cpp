@@ -53,6 +53,8 @@ std::string_view name_of(EndReason reason) {
       return "error";
     case EndReason::kLoop:
       return "loop";
+    case EndReason::kIndent:
+      return "indent";
     case EndReason::kBanned:
       return "banned";
   }

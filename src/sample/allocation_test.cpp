@@ -38,6 +38,7 @@ TEST(Sampler, NoAllocationAfterTheFirstToken) {
     options.dry_multiplier = 0.8f;
     options.adaptive_target = truncated ? 0.3f : -1.0f;
     options.adaptive_updt_w_cur = true;
+    if (truncated) options.samplers.push_back(SamplerStage::kInfill);
     Sampler sampler(options, vocabulary);
     sampler.accept(std::vector<int32_t>(100, 3));
     const std::vector<float> logits = random_logits(kTokens, 1);

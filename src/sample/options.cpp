@@ -28,6 +28,7 @@ constexpr std::array kStages = {
     StageName{SamplerStage::kXtc, "xtc", "", "x"},
     StageName{SamplerStage::kTemperature, "temperature", "temp", "t"},
     StageName{SamplerStage::kAdaptiveP, "adaptive_p", "", "wa"},
+    StageName{SamplerStage::kInfill, "infill", "", "i"},
 };
 
 void add_stage(std::vector<SamplerStage>& stages, SamplerStage stage, std::string_view given) {
@@ -78,7 +79,8 @@ void check_bias(const std::map<int32_t, float>& bias) {
 
 std::vector<SamplerStage> default_samplers() {
   std::vector<SamplerStage> stages;
-  for (const StageName& s : kStages) stages.push_back(s.stage);
+  for (const StageName& s : kStages)
+    if (s.stage != SamplerStage::kInfill) stages.push_back(s.stage);
   return stages;
 }
 

@@ -25,16 +25,17 @@ enum class SamplerStage {
   kXtc,
   kTemperature,
   kAdaptiveP,
+  kInfill,
 };
 
-// penalties;dry;top_n_sigma;top_k;typical_p;top_p;min_p;xtc;temperature;adaptive_p
+// penalties;dry;top_n_sigma;top_k;typical_p;top_p;min_p;xtc;temperature;adaptive_p: all but infill.
 std::vector<SamplerStage> default_samplers();
 
 // "top_k;top_p;temperature"; with - for _ too, and temp, typical, nucleus. Throws Error.
 std::vector<SamplerStage> samplers_from_names(std::string_view names);
 
 // "edskypmxtw": e penalties, d dry, s or n top_n_sigma, k top_k, y typical_p, p top_p, m min_p,
-// x xtc, t temperature, w or a adaptive_p. Throws Error.
+// x xtc, t temperature, w or a adaptive_p, i infill. Throws Error.
 std::vector<SamplerStage> samplers_from_letters(std::string_view letters);
 
 std::string_view name_of(SamplerStage stage);
@@ -72,6 +73,8 @@ struct SamplerOptions {
   bool adaptive_updt_w_cur = false;  // count the probability after truncation, not the original one
 
   std::map<int32_t, float> logit_bias;  // added to a token's logit; -inf bans it
+
+  std::vector<int32_t> ends;  // tokens that end the answer, for infill; who runs it knows them
 
   int64_t seed = -1;  // below 0: a random one, which Sampler::seed() tells
 

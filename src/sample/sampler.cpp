@@ -19,6 +19,8 @@
 namespace braid {
 namespace {
 
+constexpr float kBanned = -std::numeric_limits<float>::infinity();
+
 // Walks the probabilities in descending order until they reach the draw's share.
 const Candidate& choose(Candidates& candidates, double draw) {
   const Softmax softmax = candidates.softmax();
@@ -76,6 +78,10 @@ Sampler::Sampler(SamplerOptions options, const SamplerVocabulary& vocabulary)
     breakers_ = BreakerTracker(options_.dry_sequence_breakers, vocabulary.bytes);
   }
   options_.samplers = running_order(options_);
+  std::erase_if(options_.ends, [&](int32_t id) {
+    const auto bias = options_.logit_bias.find(id);
+    return bias != options_.logit_bias.end() && bias->second == kBanned;
+  });
   reset();
 }
 
@@ -108,13 +114,14 @@ void Sampler::run_stage(SamplerStage stage, Draws& draws, SampleWorkspace& work)
         work.before_adaptive.assign(work.candidates.items().begin(), work.candidates.items().end());
       }
       return apply_adaptive_p(work.candidates, adaptive_.back(), o);
+    case SamplerStage::kInfill:
+      return apply_infill(work.candidates, o.ends, vocabulary_->bytes, work.infill);
   }
 }
 
 void Sampler::run_stages(std::span<const float> logits, Draws& draws, SampleWorkspace& work) const {
   const auto n_tokens = static_cast<size_t>(vocabulary_->n_tokens);
   CHECK_THAT(logits.size() >= n_tokens, "{} logits for {} tokens", logits.size(), n_tokens);
-  constexpr float kBanned = -std::numeric_limits<float>::infinity();
   Candidates& candidates = work.candidates;
   candidates.assign(logits.first(n_tokens));
   apply_logit_bias(candidates, options_.logit_bias);

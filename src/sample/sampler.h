@@ -22,6 +22,7 @@
 #include "sample/adaptive_p.h"
 #include "sample/candidates.h"
 #include "sample/dry.h"
+#include "sample/infill.h"
 #include "sample/options.h"
 #include "sample/rng.h"
 #include "sample/typical.h"
@@ -34,7 +35,7 @@ class Tokenizer;
 struct SamplerVocabulary {
   int32_t n_tokens = 0;         // logits from here on are padding
   std::vector<int32_t> unused;  // tokens below n_tokens that are padding too
-  TokenBytes bytes;             // for DRY's breakers
+  TokenBytes bytes;             // for DRY's breakers and infill
 };
 SamplerVocabulary sampler_vocabulary(const Tokenizer& tokenizer);  // refers to the tokenizer
 
@@ -44,6 +45,7 @@ struct SampleWorkspace {
   std::vector<int32_t> by_token;
   DryScratch dry;
   TypicalScratch typical;
+  InfillScratch infill;
   std::vector<Candidate> before_adaptive;
 };
 

@@ -64,9 +64,9 @@ Answer::Answer(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan, An
       plan_(std::move(plan)),
       writer_(api_, plan_, std::move(head)) {
   for (const PromptPlan& prompt : plan_.prompts) {
-    const ReaderOptions options{plan_.options.stops, plan_.form == AnswerForm::kChat,
-                                prompt.opens_thinking, plan_.options.logprobs,
-                                api_.model().sampler_vocabulary.n_tokens};
+    const ReaderOptions options{
+        plan_.options.stops,    plan_.form == AnswerForm::kChat,          prompt.opens_thinking,
+        plan_.options.logprobs, api_.model().sampler_vocabulary.n_tokens, plan_.options.indent};
     for (int i = 0; i < plan_.options.best_of; ++i) {
       Choice& choice = choices_.emplace_back(api_.model().tokenizer, options);
       if (const Bans& bans = plan_.options.bans; bans.texts)
@@ -214,7 +214,20 @@ bool Answer::on_token(size_t index, int32_t token, std::span<const float> logits
   } else {
     goes_on = deliver(choice, std::move(chosen));
   }
+  if (goes_on && late(choice, now)) {
+    choice.why = EndReason::kDeadline;
+    goes_on = false;
+  }
   return (!streams() || send_piece(index)) && goes_on;
+}
+
+// An editor wants what there is by then, but at least a line.
+bool Answer::late(Choice& choice, Clock::time_point now) const {
+  if (plan_.options.predict_ms == 0) return false;
+  if (!choice.first_token) choice.first_token = now;
+  choice.has_line = choice.has_line || choice.state.text.content.find('\n') != std::string::npos;
+  return choice.has_line &&
+         now - *choice.first_token >= std::chrono::milliseconds(plan_.options.predict_ms);
 }
 
 // What is no longer held by the bans. False: the answer has ended with it.
@@ -238,6 +251,7 @@ bool Answer::deliver(Choice& choice, Chosen chosen) {
   const bool thinks = choice.reader.thinking();
   if (thinks != thought) choice.loops.reset();
   choice.loops.accept(chosen.id);
+  if (choice.reader.outdented()) choice.why = EndReason::kIndent;
   if (!goes_on || thinks || !choice.loops.loops(plan_.options.loops.content)) return goes_on;
   choice.why = EndReason::kLoop;
   return false;

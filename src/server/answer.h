@@ -56,7 +56,8 @@ class Answer : public std::enable_shared_from_this<Answer> {
     bool filtered = false;  // the next token went through `bans`
     size_t forced = 0;      // tokens of the end of thinking that were forced
     bool begun = false;
-    std::optional<Clock::time_point> last_token;
+    bool has_line = false;
+    std::optional<Clock::time_point> first_token, last_token;
   };
 
   Answer(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan, AnswerHead head);
@@ -71,6 +72,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   void on_progress(size_t index, const PromptProgress& progress);
   void on_end(size_t index, const Outcome& outcome);
 
+  bool late(Choice& choice, Clock::time_point now) const;
   bool deliver(Choice& choice, Chosen token);
   bool deliver_free(Choice& choice);
   void deliver_rest(Choice& choice);

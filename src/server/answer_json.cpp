@@ -34,6 +34,10 @@ Json token_json(const TokenLogprob& token, const Tokenizer& tokenizer) {
           {"bytes", std::move(list)}};
 }
 
+double ms_each(double seconds, int64_t tokens) {
+  return tokens > 0 ? seconds * 1e3 / static_cast<double>(tokens) : 0;
+}
+
 double speed(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
 }
@@ -95,9 +99,11 @@ Json timings_json(const AnswerState& answer, const PromptPlan& prompt) {
   return {{"cache_n", std::min(o.cached.usable, all)},
           {"prompt_n", o.prompt_rows},
           {"prompt_ms", prefill * 1e3},
+          {"prompt_per_token_ms", ms_each(prefill, o.prompt_rows)},
           {"prompt_per_second", speed(o.prompt_rows, prefill)},
           {"predicted_n", answer.tokens},
           {"predicted_ms", decode * 1e3},
+          {"predicted_per_token_ms", ms_each(decode, answer.tokens - 1)},
           {"predicted_per_second", speed(std::max<int64_t>(answer.tokens - 1, 0), decode)}};
 }
 

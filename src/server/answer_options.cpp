@@ -15,6 +15,7 @@ using Json = Fields::Json;
 constexpr size_t kMostStops = 16, kLongestStop = 1000;
 constexpr double kLongestTimeout = 7 * 24 * 3600.0;
 constexpr int64_t kMostPriority = 100;
+constexpr size_t kMostTold = 100;
 constexpr int64_t kLeastLoop = 64, kMostLoop = 1'000'000;
 
 std::vector<std::string> read_stops(Fields& fields) {
@@ -103,6 +104,25 @@ void read_choices(Fields& fields, AnswerForm form, AnswerOptions& into) {
     refuse("best_of", "best_of cannot be streamed: which are the best is known at the end");
 }
 
+// What editors ask of an infill.
+void read_editor(Fields& fields, AnswerForm form, AnswerOptions& into) {
+  if (form != AnswerForm::kInfill) return;
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  into.indent = fields.integer("n_indent", 0, kMost).value_or(0);
+  into.predict_ms = std::max<int64_t>(fields.integer("t_max_predict_ms", -1, kMost).value_or(0), 0);
+  fields.integer("t_max_prompt_ms", -1, kMost);  // bounds nothing for llama-server either
+  const Json* told = fields.find("response_fields");
+  if (!told) return;
+  if (!told->is_array() || told->size() > kMostTold)
+    fields.wrong("response_fields", *told, fmt::format("a list of up to {} names", kMostTold));
+  if (told->empty()) return;
+  into.told.emplace();
+  for (const Json& name : *told) {
+    if (!name.is_string()) fields.wrong("response_fields", name, "a list of names");
+    into.told->push_back(name.get<std::string>());
+  }
+}
+
 // Fields of OpenAI's that change nothing about an answer.
 void pass_over_others(Fields& fields) {
   for (const char* name :
@@ -140,7 +160,7 @@ AnswerOptions read_answer_options(Fields& fields, const ServedModel& model, Answ
 
 void check_model(Fields& fields, const ServedModel& model) {
   const auto name = fields.text("model");
-  if (!name || *name == model.name) return;
+  if (!name || name->empty() || *name == model.name) return;
   throw ApiError({.status = 404,
                   .message = fmt::format("the model \"{}\" is not served here: there is \"{}\"",
                                          printable(*name), model.name),

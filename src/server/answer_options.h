@@ -33,6 +33,9 @@ struct AnswerOptions {
   int logprobs = -1;  // of so many tokens beside the chosen one; below 0: none are told
   bool stream = false, include_usage = false, progress = false;
   int64_t thinking_budget = -1;  // tokens; below 0: none
+  int64_t indent = 0;            // of an infill's lines; 0: any
+  int64_t predict_ms = 0;        // of an infill that has a line, from its first token; 0: no bound
+  std::optional<std::vector<std::string>> told{};  // of an infill: these fields alone
   int priority = 0;
   std::optional<std::chrono::duration<double>> timeout{};
 };

@@ -16,6 +16,7 @@ AnswerReader::AnswerReader(const Tokenizer& tokenizer, const ReaderOptions& opti
       logprobs_(options.logprobs),
       n_tokens_(options.n_tokens),
       splitter_(options.begins_thinking),
+      indent_(options.indent),
       stops_(options.stops) {}
 
 std::optional<NotedToken> AnswerReader::note(int32_t id, std::span<const float> logits) const {
@@ -30,7 +31,7 @@ bool AnswerReader::noted_token(int32_t id, std::optional<NotedToken> note, Answe
   const bool before = thinking();
   std::string whole;
   if (!tokenizer_.is_control(id)) decoder_.feed(tokenizer_.bytes(id), whole);
-  const bool goes_on = take(whole, out);
+  const bool goes_on = take(whole, out) && !indent_.ended();
   thinking_tokens_ += before || thinking();
   return goes_on;
 }
@@ -40,7 +41,10 @@ void AnswerReader::finish(AnswerPiece& out) {
   decoder_.finish(rest);
   if (!take(rest, out)) return;
   AnswerText parted;
-  if (splits_) splitter_.finish(parted);
+  if (splits_)
+    splitter_.finish(parted);
+  else
+    indent_.finish(parted.content);
   if (!show(parted, out)) return;
   stops_.finish(out.content);
   release(content_ + 1, out);
@@ -52,7 +56,7 @@ bool AnswerReader::take(std::string_view text, AnswerPiece& out) {
   if (splits_)
     splitter_.feed(text, parted);
   else
-    parted.content = text;
+    indent_.feed(text, parted.content);
   return show(parted, out);
 }
 

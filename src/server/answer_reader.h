@@ -1,10 +1,12 @@
 // The tokens of one answer, read as what a client gets: thoughts and content, in whole characters,
 // without control tokens and stop strings, with the log-probabilities of the content's tokens.
 //
-// Stop strings end the content; what stands in the thoughts ends nothing. A token's note comes out
-// with the first byte of its text, so notes and texts that come out together belong together.
+// Stop strings, and lines that stand too far left, end the content; what stands in the thoughts
+// ends nothing. A token's note comes out with the first byte of its text, so notes and texts that
+// come out together belong together.
 #pragma once
 
+#include "sample/indent_guard.h"
 #include "sample/logprobs.h"
 #include "sample/stop_matcher.h"
 #include "text/stream_decoder.h"
@@ -45,6 +47,7 @@ struct ReaderOptions {
   bool begins_thinking = false;
   int logprobs = -1;     // below 0: no notes
   int32_t n_tokens = 0;  // logits from here on are padding
+  int64_t indent = 0;    // of lines, where thoughts are not split; 0: any
 };
 
 class AnswerReader {
@@ -54,7 +57,7 @@ class AnswerReader {
   // What is told of a token beside its text; nothing when nobody wants to hear it.
   std::optional<NotedToken> note(int32_t id, std::span<const float> logits) const;
 
-  // Appends to the piece what is certain. False: a stop string has ended the answer.
+  // Appends to the piece what is certain. False: a stop string or a line has ended the answer.
   bool noted_token(int32_t id, std::optional<NotedToken> note, AnswerPiece& out);
   bool token(int32_t id, std::span<const float> logits, AnswerPiece& out) {
     return noted_token(id, note(id, logits), out);
@@ -66,6 +69,7 @@ class AnswerReader {
   bool thinking() const { return splits_ && splitter_.thinking(); }
   int64_t thinking_tokens() const { return thinking_tokens_; }
   std::string_view stopped_by() const { return stops_.matched(); }
+  bool outdented() const { return indent_.ended() && !stops_.stopped(); }  // by a line
 
  private:
   bool take(std::string_view text, AnswerPiece& out);
@@ -78,6 +82,7 @@ class AnswerReader {
   int32_t n_tokens_;
   StreamDecoder decoder_;
   ThinkingSplitter splitter_;
+  IndentGuard indent_;
   StopMatcher stops_;
   std::vector<NotedToken> open_;       // whose text has not begun, or is not known to be content
   std::deque<NotedToken> coming_;      // whose text is content, held back by the stop strings

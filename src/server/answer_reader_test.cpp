@@ -39,7 +39,7 @@ class AnswerReaderTest : public testing::Test {
     add(piece, all);
     stopped_by_ = reader.stopped_by();
     thinking_ = reader.thinking_tokens();
-    EXPECT_EQ(goes_on, stopped_by_.empty());
+    EXPECT_EQ(goes_on, stopped_by_.empty() && !reader.outdented());
     return all;
   }
   static void add(const AnswerPiece& piece, AnswerPiece& all) {
@@ -127,6 +127,17 @@ TEST_F(AnswerReaderTest, StopStringsEndTheContentAndAreNeverSeen) {
   options_.begins_thinking = true;
   EXPECT_EQ(read("STOP now\n</think>\n\nneverland").thinking, "STOP now");
   EXPECT_EQ(stopped_by_, "never");
+}
+
+TEST_F(AnswerReaderTest, ALineThatStandsTooFarLeftEndsTheContent) {
+  options_.splits_thinking = false;
+  options_.indent = 2;
+  options_.stops = {"wharf", "be"};
+  EXPECT_EQ(read("if a:\n  go\n\n   wh\nend").content, "if a:\n  go\n\n   wh");
+  EXPECT_EQ(stopped_by_, "");
+  EXPECT_EQ(read("if a:\n  wharf\nend").content, "if a:\n  ");
+  EXPECT_EQ(stopped_by_, "wharf");
+  EXPECT_EQ(read("if a:\n  go\n ").content, "if a:\n  go\n ");
 }
 
 }  // namespace

@@ -23,6 +23,22 @@ std::vector<const AnswerState*> best(std::span<const AnswerState> answers, int n
   return chosen;
 }
 
+// Each under the whole of its path, as "timings/prompt_n"; what there is not is left out.
+Json told_alone(const Json& answer, const std::vector<std::string>& paths) {
+  Json told = Json::object();
+  for (const std::string& path : paths) {
+    const Json* at = &answer;
+    for (size_t begin = 0; at && begin <= path.size();) {
+      const size_t end = std::min(path.find('/', begin), path.size());
+      const auto found = at->is_object() ? at->find(path.substr(begin, end - begin)) : at->end();
+      at = found != at->end() ? &*found : nullptr;
+      begin = end + 1;
+    }
+    if (at) told[path] = *at;
+  }
+  return told;
+}
+
 }  // namespace
 
 AnswerWriter::AnswerWriter(const Api& api, const AnswerPlan& plan, AnswerHead head)
@@ -153,7 +169,7 @@ Json AnswerWriter::infill(int64_t index, const AnswerPiece& text, const AnswerSt
   json["truncated"] = false;
   json["timings"] = timings_json(*ended, prompt);
   json["braid"] = braid_json(*ended, prompt, api_.model().tokenizer);
-  return json;
+  return plan_.options.told ? told_alone(json, *plan_.options.told) : json;
 }
 
 }  // namespace braid

@@ -209,6 +209,9 @@ TEST(InfillApi, OtherFilesStandInFront) {
   };
   refused(Json::array({{{"filename", "b.c"}}}), "input_extra[0].text");
   refused(Json::array({{{"text", "b"}, {"path", "b.c"}}}), "input_extra[0].path");
+  body["input_extra"] =
+      Json::array({{{"filename", "b.c"}, {"text", "int b;"}, {"time", Json::array({1, 2})}}});
+  EXPECT_EQ(demo.ask("/infill", body)["tokens_evaluated"], alone + static_cast<int64_t>(more));
   refused("b.c", "input_extra");
   demo.refusal("/infill", {{"input_prefix", "a"}}, "input_suffix");
   demo.refusal("/infill", {{"input_suffix", "a"}}, "input_prefix");
@@ -226,6 +229,107 @@ TEST(InfillApi, TheTokensOfTheGapEndAnAnswer) {
   const Json answer = demo.ask("/infill", body);
   EXPECT_EQ(answer["content"], "");
   EXPECT_EQ(answer["stop_type"], "eos");
+}
+
+// What plugins of editors send, as they are set up: for an answer, and to warm the cache.
+TEST(InfillApi, EditorsGetWhatTheyAskFor) {
+  ServedDemo demo({.fills_in = true});
+  Json body = Json::parse(R"({"input_prefix": "def f(a):\n", "input_suffix": "\n\nprint(f(1))\n",
+      "input_extra": [{"text": "x = 1", "time": [1, 5], "filename": "a.py"}], "prompt": "    ",
+      "n_predict": 8, "stop": [], "n_indent": 4, "top_k": 40, "top_p": 0.9, "stream": false,
+      "samplers": ["top_k", "top_p", "infill"], "cache_prompt": true, "t_max_prompt_ms": 500,
+      "t_max_predict_ms": 1000, "response_fields": ["content", "timings/prompt_n",
+      "timings/prompt_per_token_ms", "timings/predicted_per_token_ms", "tokens_cached", "truncated",
+      "timings", "nothing/of_this", "content/x"]})");
+  const Json answer = demo.ask("/infill", body);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : answer.items()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "content", "timings/prompt_n", "timings/prompt_per_token_ms",
+                       "timings/predicted_per_token_ms", "tokens_cached", "truncated", "timings"}));
+  EXPECT_GT(answer["timings/prompt_n"], 0);
+  EXPECT_GT(answer["timings/prompt_per_token_ms"], 0);
+  EXPECT_EQ(answer["timings"]["prompt_n"], answer["timings/prompt_n"]);
+  const Json warm = Json::parse(R"({"input_prefix": "", "input_suffix": "", "prompt": "",
+      "input_extra": [{"text": "x = 1", "time": 5, "filename": "a.py"}], "n_predict": 0,
+      "temperature": 0.0, "stream": false, "samplers": [], "cache_prompt": true,
+      "t_max_prompt_ms": 1, "t_max_predict_ms": 1, "response_fields": [""]})");
+  EXPECT_EQ(demo.ask("/infill", warm), Json::object());
+  EXPECT_GT(demo.ask("/infill", body)["tokens_cached"], answer["tokens_cached"]);
+  body["response_fields"] = Json::array();
+  EXPECT_EQ(demo.ask("/infill", body)["stop"], true);
+  const auto refused = [&](const char* name, const Json& value) {
+    Json changed = body;
+    changed[name] = value;
+    demo.refusal("/infill", changed, name);
+  };
+  refused("response_fields", "content");
+  refused("response_fields", Json::array({5}));
+  refused("n_indent", -1);
+  refused("n_indent", "4");
+  refused("t_max_predict_ms", 1.5);
+  refused("t_max_prompt_ms", "long");
+  demo.refusal(kPath, completion({{"n_indent", 4}}), "n_indent");
+}
+
+class InfillLines : public testing::Test {
+ protected:
+  int32_t id(const char* text) { return demo_.tokenizer().encode(text).at(0); }
+  // An answer of these tokens alone, each about as likely as the others.
+  Json body(const std::vector<const char*>& tokens, const Json& more) {
+    Json biases = Json::object();
+    for (const char* text : tokens) biases[std::to_string(id(text))] = 10'000;
+    Json body = {{"input_prefix", "a"},    {"input_suffix", "b"},
+                 {"n_predict", 40},        {"samplers", Json::array({"top_k", "temperature"})},
+                 {"temperature", 100'000}, {"seed", 3},
+                 {"logit_bias", biases},   {"top_k", static_cast<int64_t>(tokens.size())}};
+    body.update(more);
+    return body;
+  }
+
+  ServedDemo demo_{test::ServedOptions{.fills_in = true}};
+};
+
+TEST_F(InfillLines, EndWhereOneStandsTooFarLeft) {
+  const std::string free = demo_.ask("/infill", body({"\n", "x"}, Json::object()))["content"];
+  const size_t line = free.find('\n');
+  ASSERT_NE(free.find('x', line), std::string::npos) << free;
+  Json wanted = body({"\n", "x"}, {{"n_indent", 1}});
+  const Json answer = demo_.ask("/infill", wanted);
+  EXPECT_EQ(answer["content"], free.substr(0, line));
+  EXPECT_EQ(answer["stop_type"], "limit");
+  EXPECT_EQ(answer["braid"]["end"], "indent");
+  EXPECT_LT(answer["tokens_predicted"], 40);
+  wanted["stream"] = true;
+  std::string text;
+  for (const Json& event : demo_.post("/infill", wanted)->events())
+    text += event["content"].get<std::string>();
+  EXPECT_EQ(text, answer["content"]);
+}
+
+TEST_F(InfillLines, EndInTimeOnceThereIsOne) {
+  const Json fields = {{"n_predict", 60}, {"t_max_predict_ms", 1}};
+  const Json answer = demo_.ask("/infill", body({"\n"}, fields));
+  EXPECT_EQ(answer["braid"]["end"], "deadline");
+  EXPECT_EQ(answer["stop_type"], "limit");
+  EXPECT_LT(answer["tokens_predicted"], 60);
+  EXPECT_NE(answer["content"], "");
+  EXPECT_EQ(demo_.ask("/infill", body({"x"}, fields))["tokens_predicted"], 60);
+  const Json never = {{"n_predict", 20}, {"t_max_predict_ms", -1}};
+  EXPECT_EQ(demo_.ask("/infill", body({"\n"}, never))["tokens_predicted"], 20);
+}
+
+// Behind top_k, where nothing is likely: the tokens that end a gap are known to the sampler.
+TEST_F(InfillLines, EndWhereTheModelIsUnsure) {
+  Json unsure = body({"x", "y", "z", "u", "v", "w"}, {{"temperature", 1}});
+  Json sure = unsure;
+  unsure["samplers"] = Json::array({"temperature", "top_k", "infill"});
+  unsure["temperature"] = 100'000;
+  EXPECT_EQ(demo_.ask("/infill", unsure)["stop_type"], "eos");
+  EXPECT_EQ(demo_.ask("/infill", unsure)["content"], "");
+  sure["samplers"] = Json::array({"top_k", "infill"});
+  sure["top_k"] = 1;
+  EXPECT_EQ(demo_.ask("/infill", sure)["tokens_predicted"], 40);
 }
 
 }  // namespace

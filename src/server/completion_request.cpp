@@ -61,6 +61,7 @@ Tokens other_files(const Json& list, const Api& api) {
     const auto text = file.text("text");
     const auto name = file.text("filename");
     if (!text) refuse(file.path_of("text"), "{} is missing", file.path_of("text"));
+    file.pass_over("time");  // when an editor took it
     file.finish();
     bytes += text->size() + (name ? name->size() : 0);
     check_bytes(bytes, api.model(), "input_extra");

@@ -74,6 +74,8 @@ TEST_F(RequestFields, SamplersGetTheirValues) {
             (std::vector<SamplerStage>{SamplerStage::kTopK, SamplerStage::kTemperature}));
   EXPECT_EQ(sampling({{"samplers", "kt"}}).samplers,
             (std::vector<SamplerStage>{SamplerStage::kTopK, SamplerStage::kTemperature}));
+  EXPECT_EQ(sampling({{"samplers", Json::array({"top_p", "infill"})}}).samplers,
+            (std::vector<SamplerStage>{SamplerStage::kTopP, SamplerStage::kInfill}));
   const SamplerOptions biased = sampling({{"logit_bias", {{"5", -1.5}, {"6", 2}}}});
   EXPECT_EQ(biased.logit_bias, (std::map<int32_t, float>{{5, -1.5f}, {6, 2.0f}}));
   const auto ends = sampling({{"ignore_eos", true}}).logit_bias;
