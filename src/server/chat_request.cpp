@@ -118,8 +118,12 @@ void read_tools(Fields& fields, ChatRequest& into) {
   const bool none = choice && *choice == "none";
   if (choice && !none && *choice != "auto")
     refuse("tool_choice", "tool_choice: only \"auto\" and \"none\" are supported");
-  fields.only("parallel_tool_calls", true, "how many calls a model makes is its own choice");
-  if (!tools.empty() && !none) into.tools = std::make_shared<Json>(std::move(tools));
+  const bool wanted = !tools.empty() && !none;
+  if (!fields.boolean("parallel_tool_calls").value_or(true) && wanted)
+    refuse("parallel_tool_calls",
+           "parallel_tool_calls: false is not supported with tools: calls come back as text, and "
+           "how many a model makes is its own choice");
+  if (wanted) into.tools = std::make_shared<Json>(std::move(tools));
 }
 
 void read_shape_of_answer(Fields& fields) {

@@ -151,14 +151,15 @@ TEST_F(RequestFields, OptionsOutOfRangeAreRefusedByName) {
 }
 
 TEST_F(RequestFields, WhatChangesNoAnswerIsTaken) {
-  for (const Json& more : {Json({{"user", "me"}}), Json({{"metadata", {{"a", "b"}}}}),
-                           Json({{"safety_identifier", "x"}}), Json({{"prompt_cache_key", "x"}}),
-                           Json({{"prompt_cache_retention", "24h"}}), Json({{"store", false}}),
-                           Json({{"service_tier", "auto"}}), Json({{"cache_prompt", true}}),
-                           Json({{"tool_choice", "none"}}), Json({{"parallel_tool_calls", true}}),
-                           Json({{"response_format", {{"type", "text"}}}}),
-                           Json({{"modalities", Json::array({"text"})}}),
-                           Json({{"temperature", nullptr}}), Json({{"tools", Json::array()}})})
+  for (const Json& more :
+       {Json({{"user", "me"}}), Json({{"metadata", {{"a", "b"}}}}),
+        Json({{"safety_identifier", "x"}}), Json({{"prompt_cache_key", "x"}}),
+        Json({{"prompt_cache_retention", "24h"}}), Json({{"store", false}}),
+        Json({{"service_tier", "auto"}}), Json({{"cache_prompt", true}}),
+        Json({{"tool_choice", "none"}}), Json({{"parallel_tool_calls", true}}),
+        Json({{"parallel_tool_calls", false}}), Json({{"response_format", {{"type", "text"}}}}),
+        Json({{"modalities", Json::array({"text"})}}), Json({{"temperature", nullptr}}),
+        Json({{"tools", Json::array()}})})
     EXPECT_EQ(refused(more), "taken") << more;
 }
 
@@ -169,7 +170,7 @@ TEST_F(RequestFields, WhatIsNotSupportedIsRefusedByName) {
       {"cache_prompt", false},
       {"tool_choice", "required"},
       {"tool_choice", {{"type", "function"}, {"function", {{"name", "a"}}}}},
-      {"parallel_tool_calls", false},
+      {"parallel_tool_calls", 1},
       {"response_format", {{"type", "json_object"}}},
       {"modalities", Json::array({"text", "audio"})},
       {"audio", {{"voice", "x"}}},
@@ -195,6 +196,11 @@ TEST_F(RequestFields, ToolsGoToTheTemplate) {
                {"tools", Json::array({tool})}};
   const std::string prompt = demo_.ask("/apply-template", body)["prompt"];
   EXPECT_NE(prompt.find(R"("name": "tide_table")"), std::string::npos) << prompt;
+  body["parallel_tool_calls"] = true;
+  EXPECT_EQ(demo_.ask("/apply-template", body)["prompt"], prompt);
+  body["parallel_tool_calls"] = false;
+  EXPECT_NE(demo_.refusal("/apply-template", body, "parallel_tool_calls").find("with tools"),
+            std::string::npos);
   body["tool_choice"] = "none";
   const std::string without = demo_.ask("/apply-template", body)["prompt"];
   EXPECT_EQ(without.find("tide_table"), std::string::npos);
