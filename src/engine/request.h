@@ -42,6 +42,8 @@ enum class EndReason {
   kFailed,
   // What on_token and judge may have had in mind, for whoever gave them to tell.
   kLoop,
+  kIndent,
+  // And kBanned is the scheduler's own word where bans of tokens leave none to choose.
   kBanned,
 };
 inline constexpr size_t kEndReasons = 11;

@@ -20,8 +20,7 @@ void Scheduler::step() {
   const std::vector<Job*> jobs = take_turns();
   std::vector<Work> work;
   for (const Job* job : jobs) {
-    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority,
-           job->id};
+    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority, job->id};
     // From there the ring still reaches back to the mark. Those of the grid take what they get: a
     // step more would read the weights once more.
     const auto mark = std::find_if(job->marks.rbegin(), job->marks.rend(),
@@ -191,7 +190,12 @@ void Scheduler::choose(Job& job, std::span<const float> logits) {
 bool Scheduler::choose_once(Job& job, std::span<const float> logits) {
   int32_t token = job.request.forced ? job.request.forced() : -1;
   const bool forced = token >= 0;
-  if (!forced) token = sample(job, logits);
+  try {
+    if (!forced) token = sample(job, logits);
+  } catch (const NothingMayFollow&) {
+    end(job, EndReason::kBanned);
+    return true;
+  }
   if (job.outcome.first_token_seconds == 0)
     job.outcome.first_token_seconds = seconds_between(job.submitted, Clock::now());
   const auto& ends = job.request.end_tokens;

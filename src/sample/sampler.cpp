@@ -131,8 +131,11 @@ void Sampler::run_stages(std::span<const float> logits, Draws& draws, SampleWork
   for (const int32_t id : vocabulary_->unused) all[static_cast<size_t>(id)].logit = kBanned;
   candidates.keep_if([&](size_t i) { return all[i].logit != kBanned; });
   if (candidates.empty()) {
-    fail("none of {} tokens may follow: all are banned, or have a logit of -inf; see logit_bias",
-         n_tokens);
+    if (options_.logit_bias.empty() && biases_.empty())
+      fail("all of {} tokens have a logit of -inf: the model computed no answer", n_tokens);
+    throw NothingMayFollow(fmt::format(
+        "none of {} tokens may follow: all are banned, or have a logit of -inf; see logit_bias",
+        n_tokens));
   }
   if (work.by_token.size() < n_tokens) work.by_token.resize(n_tokens, 0);
   for (const SamplerStage stage : options_.samplers) run_stage(stage, draws, work);

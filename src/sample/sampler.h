@@ -19,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "base/check.h"
 #include "sample/adaptive_p.h"
 #include "sample/candidates.h"
 #include "sample/dry.h"
@@ -49,6 +50,12 @@ struct SampleWorkspace {
   std::vector<Candidate> before_adaptive;
 };
 
+// Bans leave no token.
+class NothingMayFollow : public Error {
+ public:
+  using Error::Error;
+};
+
 struct TokenProbability {
   int32_t id;
   double probability;
@@ -61,7 +68,8 @@ class Sampler {
   Sampler(SamplerOptions options, SamplerVocabulary&& vocabulary) = delete;
 
   // The token after the history; the caller accepts it, or another. Logits beyond n_tokens are not
-  // looked at. Throws InternalError for NaN and +inf, Error when every token is banned.
+  // looked at. Throws InternalError for NaN and +inf, NothingMayFollow where bans leave nothing,
+  // and Error when all logits are -inf.
   int32_t sample(std::span<const float> logits, SampleWorkspace& workspace);
   int32_t sample(std::span<const float> logits);  // with a workspace of its own
 

@@ -110,6 +110,33 @@ TEST_F(BansApi, WhoeverCanSayNothingElseIsCutOff) {
   EXPECT_EQ(json["choices"][0]["text"], "");
 }
 
+// What is known before is refused; what comes out on the way ends the answer.
+TEST_F(BansApi, WhereBansLeaveNothingTheAnswerEnds) {
+  Json biases = Json::array();
+  const int32_t x = demo_.tokenizer().encode("x").at(0), y = demo_.tokenizer().encode("y").at(0);
+  for (int32_t id = 0; id < demo_.tokenizer().n_tokens(); ++id)
+    if (id != x && id != y) biases.push_back(Json::array({id, false}));
+  Json fields = {{"logit_bias", biases}, {"banned_regex", "[xy]"}};
+  const Json nothing = answer(fields);
+  EXPECT_EQ(nothing["choices"][0]["text"], "");
+  EXPECT_EQ(nothing["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(nothing["braid"]["end"], "banned");
+  EXPECT_EQ(nothing["usage"]["completion_tokens"], 0);
+  fields["banned_regex"] = "(?<=[xy])[xy]";
+  fields["logit_bias"].push_back(Json::array({y, -100}));
+  const Json one = answer(fields);
+  EXPECT_EQ(one["choices"][0]["text"], "x");
+  EXPECT_EQ(one["braid"]["end"], "banned");
+  EXPECT_EQ(one["braid"]["rewinds"]["count"], 2);
+  fields["stream"] = true;
+  const auto events = demo_.post(kPath, body(fields))->events();
+  EXPECT_EQ(events.back(), "[DONE]");
+  EXPECT_EQ(events.at(events.size() - 2)["braid"]["end"], "banned");
+  fields["logit_bias"].push_back(Json::array({x, false}));
+  fields["logit_bias"].push_back(Json::array({y, false}));
+  refused(fields, "logit_bias");
+}
+
 TEST_F(BansApi, ASmallBiasAddsUp) {
   const std::string free = text(), banned = words(free, 3, 1);
   const Json json = answer({{"banned_strings", banned},
