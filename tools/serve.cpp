@@ -240,9 +240,11 @@ void House::open() {
   scheduling.disk = disk_options();
   scheduler_ =
       std::make_unique<Scheduler>(model_->engine(), model_->sampler_vocabulary(), scheduling);
-  if (!options_.slot_folder.empty())
-    slot_folder_ = std::make_unique<SlotFolder>(
-        model_->engine().pool(), SlotFolderOptions{options_.slot_folder, settings(), realms()});
+  if (!options_.slot_folder.empty()) {
+    SlotFolderOptions slots{options_.slot_folder, settings(), realms()};
+    if (options_.slot_bytes) slots.bytes = *options_.slot_bytes;
+    slot_folder_ = std::make_unique<SlotFolder>(model_->engine().pool(), std::move(slots));
+  }
   served_.emplace(
       ServedModel{.scheduler = *scheduler_,
                   .text = model_->text(),

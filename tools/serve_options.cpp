@@ -99,6 +99,8 @@ void add_serving(CLI::App& command, ServeOptions& o) {
                   "none)")
       ->type_name("FOLDER")
       ->group(kServing);
+  add_size(command, "--slot-save-disk", o.slot_bytes,
+           "What the files in it may take; no more is saved then (default: 16G)");
   command
       .add_option("-n,--predict", o.max_tokens,
                   "Most tokens of an answer whose request does not say; -1: all that fit (default: "

@@ -28,7 +28,7 @@ struct ServeOptions {
   std::optional<size_t> kv_bytes, snapshot_bytes;
   std::string cache_folder;
   std::string slot_folder;  // empty: no slots are saved
-  std::optional<size_t> cache_bytes;
+  std::optional<size_t> cache_bytes, slot_bytes;
   std::optional<int64_t> max_tokens;
   int queue = 256;
   double grace = 30;

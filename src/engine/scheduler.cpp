@@ -166,6 +166,7 @@ void Scheduler::loop() {
   {
     const std::lock_guard lock(mutex_);
     errands_.clear();  // who waits is told
+    patient_.clear();
   }
   finish_saving();
   publish();
@@ -231,6 +232,7 @@ int64_t Scheduler::promised_pages() const {
 }
 
 void Scheduler::admit() {
+  if (!patient_.empty()) return;  // they wait for those that run
   std::sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
     return a->request.priority != b->request.priority ? a->request.priority > b->request.priority
                                                       : a->id < b->id;

@@ -84,11 +84,15 @@ class Scheduler {
 
   // What the last request of the realm that ended in the slot left: a copy of it; in its place what
   // was copied once; forgotten as far as nothing else goes on from it, with how many tokens that
-  // were. From any thread but a callback; each waits for the end of a step. Throw SlotEmpty when
-  // there is nothing, SlotBusy when there is no room now, ShuttingDown.
+  // were. From any thread but a callback; each waits for the end of a step, and restoring also
+  // until there is room, before any request that waits. `wanted` is asked meanwhile, on the
+  // scheduler's thread: it must be quick, and false ends the waiting. Throw SlotEmpty when there is
+  // nothing, SlotBusy when what is there is worth more or nobody wants it any longer, ShuttingDown.
   std::vector<SlotInfo> slots() const;
   SlotState copy_slot(int slot, int realm);
-  void restore_slot(int slot, int realm, const SlotState& state);
+  void restore_slot(
+      int slot, int realm, const SlotState& state,
+      const std::function<bool()>& wanted = [] { return true; });
   int64_t erase_slot(int slot, int realm);
 
   // Takes no more requests, lets those that came end for so many seconds, hands the others back
@@ -100,6 +104,7 @@ class Scheduler {
   using Clock = std::chrono::steady_clock;
   struct Job;
   enum class Admission { kStarted, kWaits, kNoRoom };
+  using Errand = std::function<bool()>;  // false: it has to be run again
 
   void loop();
   bool take_in();
@@ -124,8 +129,9 @@ class Scheduler {
   int free_slot() const;
   void note_slot(const Job& job);
   std::vector<SlotInfo> slot_infos() const;
+  bool has_room(int64_t pages) const;
   template <class F>
-  auto between_steps(F f) -> decltype(f());
+  auto between_steps(F f, std::function<bool()> ready = {}) -> decltype(f());
   void run_errands();
   const std::vector<int32_t>& slot_line(int slot, int realm) const;
 
@@ -161,6 +167,7 @@ class Scheduler {
   std::vector<std::unique_ptr<Job>> waiting_, running_;
   SchedulerStats counts_;
   std::map<std::pair<int, int>, std::vector<int32_t>> slot_tokens_;  // by realm and slot: what ran
+  std::vector<Errand> patient_;  // errands that wait for room; nobody starts meanwhile
   bool more_to_save_ = false;
   RequestId reading_ = 0;         // who waits for the disk, or has what was read; 0: nobody
   std::stop_source unwanted_;     // what it waits for
@@ -184,7 +191,7 @@ class Scheduler {
   int64_t queued_ = 0;  // incoming_ and waiting_
   SchedulerStats published_;
   std::vector<SlotInfo> published_slots_;
-  std::vector<std::function<void()>> errands_;            // for between two steps
+  std::vector<Errand> errands_;                           // for between two steps
   bool woken_ = false;                                    // by the disk
   std::map<RequestId, std::unique_ptr<DiskState>> read_;  // null: there is nothing
 

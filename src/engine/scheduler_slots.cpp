@@ -42,15 +42,19 @@ std::vector<SlotInfo> Scheduler::slots() const {
   return published_slots_;
 }
 
-// Runs it between two steps and waits for that; what it throws comes out here.
+// Runs it between two steps, once it is ready, and waits for that; what it throws comes out here.
 template <class F>
-auto Scheduler::between_steps(F f) -> decltype(f()) {
+auto Scheduler::between_steps(F f, std::function<bool()> ready) -> decltype(f()) {
   auto task = std::make_shared<std::packaged_task<decltype(f())()>>(std::move(f));
   auto result = task->get_future();
   {
     const std::lock_guard lock(mutex_);
     if (closing_) throw ShuttingDown("shutting down: no more requests are taken");
-    errands_.push_back([task] { (*task)(); });
+    errands_.push_back([task, ready = std::move(ready)] {
+      if (ready && !ready()) return false;
+      (*task)();
+      return true;
+    });
   }
   task.reset();  // the queue's copy alone decides how long somebody may wait
   came_.notify_one();
@@ -62,12 +66,21 @@ auto Scheduler::between_steps(F f) -> decltype(f()) {
 }
 
 void Scheduler::run_errands() {
-  std::vector<std::function<void()>> errands;
+  std::vector<Errand> errands = std::exchange(patient_, {});
   {
     const std::lock_guard lock(mutex_);
-    errands.swap(errands_);
+    errands.insert(errands.end(), errands_.begin(), errands_.end());
+    errands_.clear();
   }
-  for (auto& errand : errands) std::exchange(errand, nullptr)();
+  for (Errand& errand : errands) {
+    const Errand now = std::exchange(errand, nullptr);
+    if (!now()) patient_.push_back(now);
+  }
+}
+
+bool Scheduler::has_room(int64_t pages) const {
+  const int64_t free = engine_.pool().free_pages() + tree_.reclaimable_pages() - promised_pages();
+  return static_cast<int>(running_.size()) < engine_.options().sequences && pages <= free;
 }
 
 const std::vector<int32_t>& Scheduler::slot_line(int slot, int realm) const {
@@ -96,24 +109,28 @@ SlotState Scheduler::copy_slot(int slot, int realm) {
   });
 }
 
-void Scheduler::restore_slot(int slot, int realm, const SlotState& state) {
-  between_steps([this, slot, realm, &state] {
-    const auto length = static_cast<int64_t>(state.tokens.size());
-    const int64_t pages = StatePool::pages_for(length);
-    if (length > engine_.options().context || pages > engine_.pool().options().pages)
-      fail("a conversation of {} tokens: the context is {} and there is room for {}", length,
-           engine_.options().context, engine_.pool().options().pages * kPageTokens);
-    const int64_t free = engine_.pool().free_pages() + tree_.reclaimable_pages() - promised_pages();
-    if (static_cast<int>(running_.size()) == engine_.options().sequences || pages > free ||
-        !tree_.make_room(pages))
-      throw SlotBusy("requests that run need the memory; try again when one has ended");
+void Scheduler::restore_slot(int slot, int realm, const SlotState& state,
+                             const std::function<bool()>& wanted) {
+  const auto length = static_cast<int64_t>(state.tokens.size());
+  const int64_t pages = StatePool::pages_for(length);
+  if (length > engine_.options().context || pages > engine_.pool().options().pages)
+    fail("a conversation of {} tokens: the context is {} and there is room for {}", length,
+         engine_.options().context, engine_.pool().options().pages * kPageTokens);
+  const auto ready = [this, pages, &wanted] {
+    return running_.empty() || has_room(pages) || !wanted();
+  };
+  const auto restore_it = [this, slot, realm, length, pages, &state, &wanted] {
+    if (!wanted()) throw SlotBusy("nobody waits for this any more");
+    if (!has_room(pages) || !tree_.make_room(pages))
+      throw SlotBusy("what is in use leaves no room for it; try again later");
     const Sequence sequence =
         restore(engine_.pool(), state.tokens, *state.recurrent, std::span(&state.rows, 1));
     const auto mark = static_cast<Mark>(std::min<uint32_t>(state.mark, kMarks - 1));
     if (!tree_.store(sequence, length, mark, true, realm))
       throw SlotBusy("what others left is worth more than this, and there is no room for both");
     slot_tokens_[{realm, slot}] = state.tokens;
-  });
+  };
+  between_steps(restore_it, ready);
 }
 
 int64_t Scheduler::erase_slot(int slot, int realm) {

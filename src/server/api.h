@@ -53,6 +53,8 @@ class Api {
 
   // Runs what takes long and does not throw on a thread of its own; before the Api goes, all of it.
   void later(std::function<void()> job) { writer_.add(std::move(job)); }
+  // The same for what waits until requests have ended; until the scheduler shuts down.
+  void in_time(std::function<void()> job) { waiter_.add(std::move(job)); }
 
  private:
   const ServedModel& model_;
@@ -62,7 +64,8 @@ class Api {
   std::string fingerprint_;
   std::optional<FimTokens> fim_;
   std::vector<int32_t> end_of_thinking_;
-  WorkerPool writer_{1};
+  std::shared_ptr<Budget> plans_;
+  WorkerPool writer_{1}, waiter_{1};
 };
 
 }  // namespace braid

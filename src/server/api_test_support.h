@@ -80,6 +80,10 @@ class FakeExchange : public Exchange {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return writes_ >= n || ended_; });
   }
+  bool ended() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
   FakeExchange& wait() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return ended_; });

@@ -148,7 +148,7 @@ void HttpExchange::start(int status, std::string_view content_type, const HttpHe
   headers_ = common;
   if (!content_type.empty()) headers_.emplace_back("Content-Type", content_type);
   // Some clients repeat whatever fails with 5xx. These would fail again, or take as long again.
-  if (status == 500 || status == 501 || status == 504)
+  if (status == 500 || status == 501 || status == 504 || status == 507)
     headers_.emplace_back("X-Should-Retry", "false");
   headers_.insert(headers_.end(), more.begin(), more.end());
   begun_ = true;

@@ -96,6 +96,12 @@ void save(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
   size_t bytes = 0;
   try {
     bytes = folder.save(realm, name, state);
+  } catch (const SlotFolderFull& error) {
+    throw ApiError({.status = 507,
+                    .message = fmt::format("{} was not saved: {}", name, error.what()),
+                    .type = {},
+                    .param = {},
+                    .code = "slot_folder_full"});
   } catch (const Error& error) {
     // Where files lie is not for clients: what follows the path is.
     const std::string_view what = error.what();
@@ -114,8 +120,8 @@ void save(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
                          {"timings", {{"save_ms", ms_since(start)}}}});
 }
 
-void restore(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
-  const std::string name = file_name(exchange);
+void restore_now(Api& api, SlotFolder& folder, const Shared& exchange, int slot,
+                 const std::string& name) {
   const auto start = Clock::now();
   const int realm = realm_of(exchange->request());
   std::optional<SlotFolder::Loaded> loaded;
@@ -131,12 +137,22 @@ void restore(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
                     .type = {},
                     .param = "filename",
                     .code = "file_not_found"});
-  api.model().scheduler.restore_slot(slot, realm, loaded->state);
+  api.model().scheduler.restore_slot(slot, realm, loaded->state, [&] { return !exchange->gone(); });
   reply_json(*exchange, {{"id_slot", slot},
                          {"filename", name},
                          {"n_restored", loaded->state.tokens.size()},
                          {"n_read", loaded->bytes},
                          {"timings", {{"restore_ms", ms_since(start)}}}});
+}
+
+// One at a time: each holds a conversation while it waits for room.
+void restore(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
+  api.in_time([&api, &folder, exchange, slot, name = file_name(exchange)] {
+    answering_slot(*exchange, [&] {
+      if (exchange->gone()) throw SlotBusy("nobody waits for this any more");
+      restore_now(api, folder, exchange, slot, name);
+    });
+  });
 }
 
 void slot_action(Api& api, const Shared& exchange) {

@@ -202,19 +202,125 @@ TEST(SlotsApi, WhatRunsIsListedForItsKeyAlone) {
   exchange->go();
 }
 
-TEST(SlotsApi, WhenAllRunNothingIsRestored) {
+// One slot, and a request in it that does not end.
+struct Busy {
+  Busy() : life(options_of(folder), one_slot()) {
+    life.complete(story(1));
+    life.file("save", "a");
+    running = life.demo.start(
+        "POST", "/v1/completions",
+        R"({"prompt": "One day", "stream": true, "ignore_eos": true, "loop_guard": false})");
+    running->wait_for_writes(3);
+  }
+  static test::ServedOptions one_slot() {
+    test::ServedOptions one;
+    one.sequences = 1;
+    return one;
+  }
+  auto restore() {
+    return life.demo.start("POST", "/slots/0", R"({"filename": "a"})", {{"action", "restore"}});
+  }
+
+  Folder folder;
+  Life life;
+  std::shared_ptr<test::FakeExchange> running;
+};
+
+TEST(SlotsApi, RestoringWaitsForASlot) {
+  Busy busy;
+  const auto restored = busy.restore();
+  const auto later =
+      busy.life.demo.start("POST", "/v1/completions", R"({"prompt": "Two days", "max_tokens": 4})");
+  EXPECT_GT(busy.life.file("save", "b")["n_saved"], 200);  // while it runs: what ended before
+  busy.running->wait_for_writes(30);
+  EXPECT_FALSE(restored->ended());
+  EXPECT_FALSE(later->ended());
+  busy.running->go();
+  EXPECT_EQ(restored->wait().status(), 200) << restored->body();
+  EXPECT_EQ(later->wait().status(), 200);
+  EXPECT_GT(busy.life.cached(busy.life.complete(story(1))), 200);
+}
+
+TEST(SlotsApi, WhoeverWaitsToRestoreMayGo) {
+  Busy busy;
+  const auto restored = busy.restore(), next = busy.restore();
+  restored->go();
+  EXPECT_EQ(restored->wait().json()["error"]["code"], "slot_busy");
+  EXPECT_FALSE(busy.running->ended());
+  EXPECT_FALSE(next->ended());
+  busy.running->go();
+  EXPECT_EQ(next->wait().status(), 200);
+}
+
+// There is a slot, but the pages are promised to who runs: nobody takes those that are left.
+TEST(SlotsApi, SmallerRequestsDoNotPassARestore) {
   const Folder folder;
-  test::ServedOptions one;
-  one.sequences = 1;
-  Life life(options_of(folder), one);
+  test::ServedOptions served;
+  served.sequences = 2;
+  served.pages = 16;
+  Life life(options_of(folder), served);
   life.complete(story(1));
   life.file("save", "a");
-  const auto exchange = life.demo.start(
-      "POST", "/v1/completions", R"({"prompt": "One day", "stream": true, "ignore_eos": true})");
-  exchange->wait_for_writes(3);
-  EXPECT_EQ(life.file("restore", "a", 503)["error"]["code"], "slot_busy");
-  EXPECT_GT(life.file("save", "b")["n_saved"], 200);  // while it runs: what ended before
-  exchange->go();
+  const auto running = life.demo.start(
+      "POST", "/v1/completions",
+      R"({"prompt": "One day", "stream": true, "ignore_eos": true, "max_tokens": 800})");
+  running->wait_for_writes(3);
+  const auto restored =
+      life.demo.start("POST", "/slots/0", R"({"filename": "a"})", {{"action", "restore"}});
+  std::shared_ptr<test::FakeExchange> small;
+  bool waits = false;
+  for (int i = 0; i < 20 && !waits; ++i) {  // it has to read its file first
+    small = life.demo.start("POST", "/v1/completions", R"({"prompt": "a", "max_tokens": 1})");
+    for (int ms = 0; ms < 100 && !small->ended(); ++ms)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    waits = !small->ended();
+  }
+  EXPECT_TRUE(waits);
+  EXPECT_FALSE(restored->ended());
+  running->go();
+  EXPECT_EQ(restored->wait().status(), 200) << restored->body();
+  EXPECT_EQ(small->wait().status(), 200);
+}
+
+TEST(SlotsApi, AServerThatEndsTellsWhoWaits) {
+  Busy busy;
+  const auto restored = busy.restore();
+  std::thread closing([&] { busy.life.demo.scheduler().shut_down(60); });
+  busy.running->wait_for_writes(30);
+  const auto late = busy.restore();
+  busy.running->go();
+  closing.join();
+  const int status = restored->wait().status();  // it may have come too late
+  EXPECT_TRUE(status == 200 || status == 503) << status;
+  EXPECT_EQ(late->wait().json()["error"]["code"], "shutting_down");
+}
+
+TEST(SlotsApi, NoMoreIsSavedThanTheFolderMayHold) {
+  const Folder folder;
+  size_t bytes = 0;
+  {
+    Life life(options_of(folder));
+    life.complete(story(1));
+    bytes = life.file("save", "a")["n_written"];
+  }
+  SlotFolderOptions options = options_of(folder, {{1, "one"}, {2, "two"}});
+  options.bytes = bytes + bytes / 2;
+  Life life(options);
+  life.demo.set_key(0);
+  life.complete(story(1));
+  const Json full = life.file("save", "b", 507)["error"];
+  EXPECT_EQ(full["code"], "slot_folder_full");
+  const std::string message = full["message"];
+  EXPECT_NE(message.find("--slot-save-disk"), std::string::npos) << message;
+  EXPECT_EQ(message.find(folder.path()), std::string::npos) << message;
+  life.file("restore", "b", 404);
+  fs::remove(options.folder + "/a");
+  life.file("save", "b");
+  life.file("save", "b");  // in its own place
+  life.file("save", "c", 507);
+  life.demo.set_key(1);
+  life.complete(story(1));
+  life.file("save", "b", 507);  // beside that of the other key
 }
 
 }  // namespace

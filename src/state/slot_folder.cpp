@@ -8,6 +8,24 @@
 #include <utility>
 
 namespace braid {
+namespace {
+
+// Of all files in it and below it; those that go meanwhile do not count.
+size_t bytes_below(const std::string& folder) {
+  namespace fs = std::filesystem;
+  size_t bytes = 0;
+  std::error_code failed;
+  fs::recursive_directory_iterator at(folder, failed);
+  for (; !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
+    std::error_code gone;
+    const bool file = at->symlink_status(gone).type() == fs::file_type::regular;
+    const uintmax_t size = file ? at->file_size(gone) : 0;
+    if (!gone) bytes += static_cast<size_t>(size);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 bool is_slot_file_name(const std::string& name) {
   constexpr size_t kMost = 100;
@@ -46,8 +64,24 @@ size_t SlotFolder::save(int realm, const std::string& name, const SlotState& sta
   entry.mark = state.mark;
   // Two that save under one name would write into the same unfinished file.
   const std::lock_guard guard(writing_);
+  const size_t bytes = disk_file_bytes(entry, state.recurrent.get(), state.rows.bytes.size());
+  check_room(folder_of(realm) + "/" + name, bytes);
   write_disk_file(folder_of(realm), key_, entry, state.recurrent.get(), state.rows.bytes);
-  return disk_file_bytes(entry, state.recurrent.get(), state.rows.bytes.size());
+  return bytes;
+}
+
+// Beside what stays when the file of this path has been replaced.
+void SlotFolder::check_room(const std::string& path, size_t bytes) const {
+  std::error_code none;
+  const uintmax_t replaced = std::filesystem::file_size(path, none);
+  const size_t all = bytes_below(options_.folder);
+  const size_t others = none ? all : all - std::min(all, static_cast<size_t>(replaced));
+  if (bytes <= options_.bytes && others <= options_.bytes - bytes) return;
+  throw SlotFolderFull(fmt::format(
+      "it takes {} bytes, what was saved before has {}, and {} are allowed for all: save it under "
+      "a name that may be overwritten, delete files, or start the server with a larger "
+      "--slot-save-disk",
+      bytes, others, options_.bytes));
 }
 
 std::optional<SlotFolder::Loaded> SlotFolder::load(int realm, const std::string& name) {

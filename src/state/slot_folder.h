@@ -3,7 +3,7 @@
 //
 // A file serves the model, program, device and cache types that wrote it. Realms with a name keep
 // theirs in a folder each, so that no name of one is told, overwritten or read by another. Nothing
-// goes by itself, and nothing bounds how much is saved. For several threads.
+// goes by itself; what would exceed the bound of all together is not saved. For several threads.
 #pragma once
 
 #include "state/disk_file.h"
@@ -29,6 +29,13 @@ struct SlotFolderOptions {
   std::string folder;
   std::string key;                    // as DiskCacheOptions has them
   std::map<int, std::string> realms;  // those without a name share the folder itself
+  size_t bytes = size_t{16} << 30;    // of all files in the folder and those below
+};
+
+// There is no room within SlotFolderOptions::bytes.
+class SlotFolderFull : public Error {
+ public:
+  using Error::Error;
 };
 
 // Letters, digits, '.', '-' and '_', at most 100, no '.' in front and no ".part", which files
@@ -43,7 +50,7 @@ class SlotFolder {
   SlotFolder(const StatePool& pool, SlotFolderOptions options);
 
   // The bytes that were written, in place of what had the name; at once or not at all. Throws
-  // Error.
+  // Error, SlotFolderFull.
   size_t save(int realm, const std::string& name, const SlotState& state);
   struct Loaded {
     SlotState state;
@@ -54,6 +61,7 @@ class SlotFolder {
 
  private:
   std::string folder_of(int realm) const;
+  void check_room(const std::string& path, size_t bytes) const;
 
   const StatePool& pool_;
   SlotFolderOptions options_;
