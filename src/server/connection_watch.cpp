@@ -131,18 +131,28 @@ void ConnectionWatch::closed(Id id) {
   connections_.erase(found);
 }
 
-void ConnectionWatch::shut(Connection& connection, bool tell_408) {
-  if (tell_408 && !tls_)
-    ::send(connection.fd, kTooLate.data(), kTooLate.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+bool ConnectionWatch::was_late(Id id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = connections_.find(id);
+  return found != connections_.end() && found->second.late;
+}
+
+void ConnectionWatch::shut(Connection& connection) {
   ::shutdown(connection.fd, SHUT_RDWR);
   connection.deadline = Clock::time_point::max();
+}
+
+void ConnectionWatch::shut_late(Connection& connection) {
+  connection.late = true;
+  if (!tls_) ::send(connection.fd, kTooLate.data(), kTooLate.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  shut(connection);
 }
 
 void ConnectionWatch::drop(Id id) {
   const std::lock_guard lock(mutex_);
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
-  shut(found->second, false);
+  shut(found->second);
   if (!found->second.exchange) return;
   lost_.push_back(found->second.exchange);
   poke();
@@ -157,13 +167,13 @@ void ConnectionWatch::tell_lost(std::shared_ptr<HttpExchange> exchange) {
 void ConnectionWatch::drop_resting() {
   const std::lock_guard lock(mutex_);
   for (auto& [id, connection] : connections_)
-    if (connection.phase == Phase::kResting) shut(connection, false);
+    if (connection.phase == Phase::kResting) shut(connection);
 }
 
 void ConnectionWatch::drop_working() {
   const std::lock_guard lock(mutex_);
   for (auto& [id, connection] : connections_) {
-    shut(connection, false);
+    shut(connection);
     if (connection.exchange) lost_.push_back(connection.exchange);
   }
   poke();
@@ -203,7 +213,10 @@ void ConnectionWatch::look_around(std::vector<std::shared_ptr<HttpExchange>>& wo
     if (connection.exchange) working.push_back(connection.exchange);
     if (connection.deadline > now) continue;
     // An idle connection may end at any time, and a client that reads 408 there is confused by it.
-    shut(connection, connection.phase != Phase::kResting && !connection.hung_up);
+    if (connection.phase != Phase::kResting && !connection.hung_up)
+      shut_late(connection);
+    else
+      shut(connection);
   }
 }
 

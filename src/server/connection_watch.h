@@ -35,6 +35,7 @@ class ConnectionWatch {
   void works(Id id, std::shared_ptr<HttpExchange> exchange);
   void rests(Id id);
   void closed(Id id);
+  bool was_late(Id id) const;  // it took too long to send a request, and was shut for that
 
   // From any thread. lost() is called on the exchange by this thread.
   void drop(Id id);  // and whoever waits for it
@@ -51,6 +52,7 @@ class ConnectionWatch {
     int fd = -1;
     Phase phase = Phase::kHead;
     bool hung_up = false;  // the client sends no more
+    bool late = false;
     Clock::time_point deadline = Clock::time_point::max();
     std::shared_ptr<HttpExchange> exchange;
   };
@@ -58,7 +60,8 @@ class ConnectionWatch {
   void loop();
   void gone(Id id);
   void look_around(std::vector<std::shared_ptr<HttpExchange>>& working);
-  void shut(Connection& connection, bool tell_408);
+  void shut(Connection& connection);
+  void shut_late(Connection& connection);
   void poke() const;
   void set_phase(Id id, Phase phase, double seconds);
 

@@ -230,6 +230,8 @@ void HttpServer::Core::completed(Seat& seat, bool whole, bool refused_before) {
   const std::unique_ptr<Incoming> in = std::move(seat.incoming);
   if (!in || !in->exchange) return;
   HttpExchange& exchange = *in->exchange;
+  const bool late = watch_.was_late(seat.watch);
+  seat.told_late = seat.told_late || late;
   // First what must not be missed if memory runs out below.
   const bool somebody_waits = exchange.over() && in->handed_over;
   watch_.rests(seat.watch);
@@ -246,7 +248,7 @@ void HttpServer::Core::completed(Seat& seat, bool whole, bool refused_before) {
                      .path = exchange.request.path,
                      .client = seat.client,
                      .route = in->match.route != nullptr ? in->match.route->path : "other",
-                     .status = exchange.status() != 0 ? exchange.status() : 499,
+                     .status = exchange.status() != 0 ? exchange.status() : (late ? 408 : 499),
                      .seconds = took.count(),
                      .bytes = exchange.bytes(),
                      .whole = whole});

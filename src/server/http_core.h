@@ -38,7 +38,8 @@ class HttpServer::Core {
   // A connection, in its own memory of libmicrohttpd.
   struct Seat {
     ConnectionWatch::Id watch = 0;
-    bool excess = false;  // beyond the limit: its requests are told so
+    bool excess = false;     // beyond the limit: its requests are told so
+    bool told_late = false;  // that a request did not come in time is in the log
     std::string client;
     std::unique_ptr<Incoming> incoming;
   };
@@ -56,6 +57,7 @@ class HttpServer::Core {
 
  private:
   struct Events;  // what libmicrohttpd calls
+  void answered_unread(int status, std::string client);
   struct Gate {
     std::shared_ptr<const Routes> routes;
     std::optional<ErrorBody> closed;

@@ -240,12 +240,17 @@ void HttpServer::Core::logged(std::string line) {
   constexpr std::string_view kRefused = "HTTP response code is ";
   const size_t at = line.find(kRefused);
   if (at == std::string::npos || !options_.answered) return;
+  answered_unread(std::atoi(line.c_str() + at + kRefused.size()), "-");
+}
+
+// Of a request that no handler and no route ever saw.
+void HttpServer::Core::answered_unread(int status, std::string client) {
   options_.answered({.id = "-",
                      .method = "-",
                      .path = "-",
-                     .client = "-",
+                     .client = std::move(client),
                      .route = "unreadable",
-                     .status = std::atoi(line.c_str() + at + kRefused.size()),
+                     .status = status,
                      .seconds = 0,
                      .bytes = 0,
                      .whole = true});
@@ -263,6 +268,9 @@ HttpServer::Core::Seat* HttpServer::Core::accepted(int fd, std::string client) {
 
 void HttpServer::Core::closed(Seat* seat) {
   if (seat == nullptr) return;
+  const std::unique_ptr<Seat> over(seat);
+  if (!seat->told_late && options_.answered && watch_.was_late(seat->watch))
+    Events::guarded(this, [&] { answered_unread(408, seat->client); });
   watch_.closed(seat->watch);
   delete seat;
 }

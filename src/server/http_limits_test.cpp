@@ -238,6 +238,10 @@ TEST(HttpLimits, AHeadThatComesByteByByte) {
   EXPECT_TRUE(client.closed_by_server());
   EXPECT_GE(seconds_since(start), 0.29);
   EXPECT_LT(seconds_since(start), 1.5);
+  const HttpAnswer noted = house.noted();
+  EXPECT_EQ(noted.status, 408);
+  EXPECT_EQ(noted.route, "unreadable");
+  EXPECT_EQ(noted.client, "127.0.0.1");
 }
 
 TEST(HttpLimits, AConnectionThatSaysNothing) {
@@ -245,6 +249,13 @@ TEST(HttpLimits, AConnectionThatSaysNothing) {
   Client client(house.port());
   EXPECT_TRUE(client.closed_by_server(2s));
   EXPECT_TRUE(soon([&] { return house.server->stats().connections == 0; }));
+  EXPECT_EQ(house.noted().status, 408);
+  // One that goes by itself is not late.
+  Client(house.port()).send("GET /hel");
+  Client(house.port()).get("/hello");
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 0; }));
+  EXPECT_NE(house.noted(1).status, 408);
+  EXPECT_EQ(house.noted(1).route, "/hello");
 }
 
 TEST(HttpLimits, ABodyThatComesByteByByte) {
@@ -257,8 +268,11 @@ TEST(HttpLimits, ABodyThatComesByteByByte) {
   EXPECT_EQ(answer.status, 408);
   EXPECT_TRUE(answer.whole);
   EXPECT_LT(seconds_since(start), 1.5);
-  EXPECT_EQ(house.noted().status, 499);  // nothing of this request came to an answer
+  EXPECT_EQ(house.noted().status, 408);
+  EXPECT_EQ(house.noted().route, "/echo");
   EXPECT_FALSE(house.noted().whole);
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 0; }));
+  EXPECT_EQ(house.notes(), 1u);  // and not once more
 }
 
 TEST(HttpLimits, ABodyMayTakeLongerThanAHead) {
@@ -281,6 +295,8 @@ TEST(HttpLimits, AnIdleConnectionEndsWithoutAWord) {
   EXPECT_TRUE(client.closed_by_server(3s));
   EXPECT_GE(seconds_since(start), 0.29);
   EXPECT_EQ(client.seen(), "");
+  EXPECT_TRUE(soon([&] { return house.server->stats().connections == 0; }));
+  EXPECT_EQ(house.notes(), 1u);
 }
 
 TEST(HttpLimits, WorkMayTakeAsLongAsItLikes) {

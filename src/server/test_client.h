@@ -252,6 +252,11 @@ struct TestServer {
     return answers.size() > n ? answers[n] : HttpAnswer();
   }
 
+  size_t notes() {
+    const std::lock_guard lock(mutex);
+    return answers.size();
+  }
+
   static constexpr bool opened = true;
   Held held;
   std::atomic<bool> blocked{false};  // a worker, by /blocks
