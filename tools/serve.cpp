@@ -8,6 +8,7 @@
 #include "server/metrics.h"
 #include "server/served_model.h"
 #include "tools/cli.h"
+#include "tools/files.h"
 #include "tools/interrupt.h"
 #include "tools/line_log.h"
 #include "tools/serve_options.h"
@@ -80,6 +81,7 @@ class House {
   void health(Exchange& exchange);
   void metrics(Exchange& exchange);
   void note_progress(const LoadProgress& progress);
+  void renew_certificate();
   std::string settings() const;
   std::map<int, std::string> realms() const;
   DiskCacheOptions disk_options();
@@ -103,6 +105,10 @@ class House {
   std::unique_ptr<HttpServer> server_;
   std::atomic<HttpServer*> listening_{nullptr};  // its handlers run before it has been assigned
 };
+
+// Certificates are renewed every few weeks, and SIGHUP says that their files have changed.
+volatile std::sig_atomic_t certificate_changed = 0;
+extern "C" void note_certificate(int) { certificate_changed = 1; }
 
 // Connections are descriptors, and the usual bound is 1,024. How many connections may be.
 int allow_descriptors(int connections) {
@@ -163,6 +169,16 @@ void House::metrics(Exchange& exchange) {
        true}};
   exchange.reply(200, "text/plain; version=0.0.4; charset=utf-8",
                  metrics_.text(stats ? &*stats : nullptr, more));
+}
+
+void House::renew_certificate() {
+  try {
+    server_->replace_certificate(read_file(options_.certificate_file),
+                                 read_file(options_.tls_key_file));
+    log_.line(fmt::format("braid: {} was read again", options_.certificate_file));
+  } catch (const Error& error) {
+    log_.line(fmt::format("braid: {}: the certificate that was there stays", error.what()));
+  }
 }
 
 void House::note_progress(const LoadProgress& progress) {
@@ -285,7 +301,12 @@ std::string House::example() const {
 void House::run(const InterruptGuard& interrupt) {
   fmt::print("{} is served at {}\nTry: {}\n", served_->name, server_->address(), example());
   std::fflush(stdout);
-  while (!interrupt.interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (!interrupt.interrupted()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    if (certificate_changed == 0) continue;
+    certificate_changed = 0;
+    renew_certificate();
+  }
   if (!options_.quiet)
     log_.line(
         fmt::format("braid: ending; running requests have {} s (again: at once)", options_.grace));
@@ -312,6 +333,7 @@ int serve(const ServeOptions& o) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like others
   House house(o);
   house.listen();
+  if (!o.certificate_file.empty()) std::signal(SIGHUP, note_certificate);
   try {
     house.load();
   } catch (const Interrupted&) {  // a wish to end, as later

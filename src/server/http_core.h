@@ -8,6 +8,7 @@
 #include "server/http_server.h"
 #include "server/incoming.h"
 #include "server/listen_socket.h"
+#include "server/tls_certificates.h"
 #include "server/worker_pool.h"
 
 #include <atomic>
@@ -33,6 +34,7 @@ class HttpServer::Core {
   void open(std::shared_ptr<const Routes> routes);
   void close(ErrorBody why);
   void stop(double grace_seconds);
+  void replace_certificate(const std::string& certificate, const std::string& key);
   HttpServerStats stats() const;
 
   // A connection, in its own memory of libmicrohttpd.
@@ -75,6 +77,7 @@ class HttpServer::Core {
   uint64_t most_read_past() const;
 
   HttpServerOptions options_;
+  std::optional<TlsCertificates> certificates_;
   ListenSocket listen_;
   ConnectionWatch watch_;
   std::unique_ptr<WorkerPool> workers_;

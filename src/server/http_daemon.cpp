@@ -175,7 +175,9 @@ HttpServer::Core::Core(HttpServerOptions options, std::shared_ptr<const Routes> 
   const bool tls = !options_.tls_certificate.empty();
   address = is_socket_path(options_.host) ? "unix:" + listen_.address()
                                           : (tls ? "https://" : "http://") + listen_.address();
-  if (tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+  const bool can = MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES &&
+                   MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK) == MHD_YES;
+  if (tls && !can)
     fail(
         "TLS: the libmicrohttpd of this system was built without it: put a proxy in front, or "
         "install one with GnuTLS");
@@ -207,19 +209,19 @@ void HttpServer::Core::start_daemon() {
       {MHD_OPTION_STRICT_FOR_CLIENT, 1, nullptr},
   };
   if (tls) {
-    items.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, options_.tls_certificate.data()});
-    items.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, options_.tls_key.data()});
+    certificates_.emplace(options_.tls_certificate, options_.tls_key);
+    items.push_back({MHD_OPTION_HTTPS_CERT_CALLBACK, 0, TlsCertificates::callback()});
   }
   items.push_back({MHD_OPTION_END, 0, nullptr});
   daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &Events::request, this, MHD_OPTION_ARRAY,
                              items.data(), MHD_OPTION_END);
   started_ = true;
-  if (daemon_ == nullptr && tls)
-    fail(
-        "TLS: the certificate and its key are not taken{}{}: both must be PEM, and belong to each "
-        "other",
-        said_.empty() ? "" : ": ", said_);
   if (daemon_ == nullptr) fail("{}: the server cannot start: {}", address, said_);
+}
+
+void HttpServer::Core::replace_certificate(const std::string& certificate, const std::string& key) {
+  if (!certificates_) fail("TLS: this server was started without a certificate");
+  certificates_->replace(certificate, key);
 }
 
 void HttpServer::Core::trouble(const char* what) noexcept {
@@ -258,6 +260,7 @@ void HttpServer::Core::answered_unread(int status, std::string client) {
 
 HttpServer::Core::Seat* HttpServer::Core::accepted(int fd, std::string client) {
   find_dead_peers(fd);
+  if (certificates_) certificates_->serve_this_thread();
   ++accepted_;
   auto seat = std::make_unique<Seat>();
   seat->watch = watch_.opened(fd);
@@ -272,7 +275,6 @@ void HttpServer::Core::closed(Seat* seat) {
   if (!seat->told_late && options_.answered && watch_.was_late(seat->watch))
     Events::guarded(this, [&] { answered_unread(408, seat->client); });
   watch_.closed(seat->watch);
-  delete seat;
 }
 
 // Also for requests that libmicrohttpd refuses later and never tells of again; the next one, or the
@@ -372,6 +374,9 @@ int HttpServer::port() const { return core_->port(); }
 void HttpServer::open(std::shared_ptr<const Routes> routes) { core_->open(std::move(routes)); }
 void HttpServer::close(ErrorBody why) { core_->close(std::move(why)); }
 void HttpServer::stop(double grace_seconds) { core_->stop(grace_seconds); }
+void HttpServer::replace_certificate(const std::string& certificate, const std::string& key) {
+  core_->replace_certificate(certificate, key);
+}
 HttpServerStats HttpServer::stats() const { return core_->stats(); }
 
 }  // namespace braid

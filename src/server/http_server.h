@@ -63,6 +63,10 @@ class HttpServer {
   // what is left. Handlers that still run are waited for. From any thread but the server's own.
   void stop(double grace_seconds);
 
+  // For connections that come from now on. Throws Error that says what is wrong, and then what was
+  // there stays; for a server without TLS, too.
+  void replace_certificate(const std::string& certificate, const std::string& key);
+
   HttpServerStats stats() const;
 
  private:

@@ -115,6 +115,47 @@ class Serve(unittest.TestCase):
             self.assertEqual(server.ask("GET", "/health")[0], 200)
             self.assertEqual(server.end()[0], 0)
 
+    def test_a_new_certificate_takes_the_place_of_the_old_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+
+            def put(which):
+                certificate.write_bytes((DATA / (which + "certificate.pem")).read_bytes())
+                key.write_bytes((DATA / (which + "key.pem")).read_bytes())
+
+            def shown(server):
+                host, port = server.address.removeprefix("https://").rsplit(":", 1)
+                return ssl.get_server_certificate((host, int(port))).split()
+
+            def soon(check):
+                until = time.monotonic() + PATIENCE
+                while not check() and time.monotonic() < until:
+                    time.sleep(0.02)
+                self.assertTrue(check())
+
+            put("")
+            old, new = ((DATA / (which + "certificate.pem")).read_text().split() for which in ("", "other_"))
+            with Server("--tls-cert", str(certificate), "--tls-key", str(key)) as server:
+                self.assertEqual(shown(server), old)
+                open_before = server.connection()
+                open_before.request("GET", "/health")
+                self.assertEqual(open_before.getresponse().read(), b'{"status":"ok"}')
+                put("other_")
+                self.assertEqual(shown(server), old)
+                server.process.send_signal(signal.SIGHUP)
+                soon(lambda: shown(server) == new)
+                open_before.request("GET", "/health")
+                self.assertEqual(open_before.getresponse().read(), b'{"status":"ok"}')
+                wrong = (lambda: key.write_bytes((DATA / "key.pem").read_bytes()),
+                         lambda: certificate.write_bytes((DATA / "key.pem").read_bytes()), certificate.unlink)
+                for n, spoil in enumerate(wrong, 1):
+                    spoil()
+                    server.process.send_signal(signal.SIGHUP)
+                    soon(lambda: server.log().count("the certificate that was there stays") == n)
+                    self.assertEqual(shown(server), new)
+                open_before.close()
+                self.assertEqual(server.end()[0], 0)
+
     def test_a_unix_socket(self):
         with tempfile.TemporaryDirectory() as folder:
             path = folder + "/braid.sock"
