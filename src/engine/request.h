@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "engine/shared_tokens.h"
 #include "sample/options.h"
 #include "state/prefix_tree.h"
 
@@ -78,7 +79,7 @@ struct StepBack {
 };
 
 struct Request {
-  std::vector<int32_t> prompt;
+  SharedTokens prompt;
   std::vector<int64_t> messages;  // positions in the prompt where messages end, for snapshots
   int realm = 0;  // what a prompt leaves behind serves, and shows itself to, its own realm alone
   SamplerOptions sampling;

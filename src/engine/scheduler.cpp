@@ -102,7 +102,6 @@ RequestId Scheduler::submit(Request request) {
     if (token < 0 || token >= tokens)
       fail("token {} is outside of the vocabulary of {}", token, tokens);
   auto job = std::make_unique<Job>(0, std::move(request), vocabulary_);
-  job->sampler.accept(job->request.prompt);
   job->submitted = Clock::now();
   // The last token of an answer does not run.
   const int64_t room = planned.context - prompt + 1, wanted = job->request.max_tokens;
@@ -255,7 +254,7 @@ void Scheduler::admit() {
 
 Scheduler::Admission Scheduler::try_admit(Job& job) {
   ++counts_.lookups;
-  PrefixMatch match = tree_.find(job.tokens, job.request.realm);
+  PrefixMatch match = tree_.find(job.line(), job.request.realm);
   if (follows_another(job, match) || read_from_disk(job, match.usable)) return Admission::kWaits;
   if (job.state && job.state_usable <= match.usable) {
     job.state.reset();
@@ -286,11 +285,11 @@ bool Scheduler::still_waits(Job& job) const {
 // Whether it is better to wait for one that runs the same beginning now. If that has just run it,
 // its state is stored here and now.
 bool Scheduler::follows_another(Job& job, PrefixMatch& match) {
-  const auto most = static_cast<int64_t>(job.tokens.size()) - 1;
+  const auto most = static_cast<int64_t>(job.line().size()) - 1;
   for (const auto& other : running_) {
     if (other->request.realm != job.request.realm) continue;
     if (other->request.priority < job.request.priority) continue;
-    const int64_t same = std::min({common(other->tokens, job.tokens), most, other->prompt()});
+    const int64_t same = std::min({common(other->tokens, job.line()), most, other->prompt()});
     if (same < match.usable + kWorthWaiting) continue;
     if (other->length() < same) {
       const int64_t until = plan_mark_for_others(*other, same);
@@ -301,7 +300,7 @@ bool Scheduler::follows_another(Job& job, PrefixMatch& match) {
     }
     if (other->sequence->floor() > same) continue;
     tree_.store(*other->sequence, same, Mark::kBranch, false, other->request.realm);
-    match = tree_.find(job.tokens, job.request.realm);  // refused or not, others may have gone
+    match = tree_.find(job.line(), job.request.realm);  // refused or not, others may have gone
   }
   return false;
 }
@@ -325,6 +324,10 @@ int64_t Scheduler::plan_mark_for_others(Job& job, int64_t same) {
 }
 
 void Scheduler::start(Job& job, bool from_tree) {
+  if (job.tokens.empty()) {
+    job.tokens = job.request.prompt.get();
+    job.sampler.accept(job.tokens);
+  }
   PrefixMatch match;
   if (!restore_from_disk(job, match)) {
     if (from_tree)
@@ -363,7 +366,7 @@ void Scheduler::end(Job& job, EndReason reason, std::string error) {
   outcome.reason = reason;
   outcome.error = std::move(error);
   // Takes no memory, so that whoever ends for want of it can still be told.
-  job.tokens.erase(job.tokens.begin(), job.tokens.begin() + job.prompt());
+  if (!job.tokens.empty()) job.tokens.erase(job.tokens.begin(), job.tokens.begin() + job.prompt());
   outcome.tokens = std::move(job.tokens);
   outcome.seed = job.sampler.seed();
   outcome.seconds = seconds_between(job.submitted, Clock::now());

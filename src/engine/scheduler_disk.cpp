@@ -37,7 +37,7 @@ bool Scheduler::awaits_disk(const Job& job) const {
 bool Scheduler::read_from_disk(Job& job, int64_t usable) {
   job.wants_disk = false;
   if (!disk_ || job.state || job.asked_disk) return false;
-  const DiskIndex::Found found = disk_->find(job.request.realm, job.tokens);
+  const DiskIndex::Found found = disk_->find(job.request.realm, job.line());
   if (found.id == 0 || found.usable < usable + kWorthReading) return false;
   job.wants_disk = true;
   if (reading_ != 0) return true;

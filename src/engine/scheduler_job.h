@@ -10,20 +10,28 @@
 
 namespace braid {
 
-// A request on its way. What it is worth is `tokens`: prompt and answer so far. Its sequence runs
+// Which the sampler alone needs from then on.
+inline SamplerOptions sampling_of(Request& request) {
+  SamplerOptions options = std::move(request.sampling);
+  options.ends = request.end_tokens;
+  return options;
+}
+
+// A request on its way. What it is worth is `tokens`: prompt and answer so far. Until it starts it
+// has the prompt alone, which others may share. Its sequence runs
 // after them, all but the last token at the most while it decodes, and may be taken away and begun
 // anew at any time.
 struct Scheduler::Job {
   Job(RequestId number, Request&& from, const SamplerVocabulary& vocabulary)
-      : id(number),
-        request(std::move(from)),
-        tokens(request.prompt),
-        sampler(request.sampling, vocabulary) {}
+      : id(number), request(std::move(from)), sampler(sampling_of(request), vocabulary) {}
 
   int64_t prompt() const { return static_cast<int64_t>(request.prompt.size()); }
-  int64_t answer() const { return static_cast<int64_t>(tokens.size()) - prompt(); }
+  const std::vector<int32_t>& line() const {
+    return tokens.empty() ? request.prompt.get() : tokens;
+  }
+  int64_t answer() const { return static_cast<int64_t>(line().size()) - prompt(); }
   int64_t length() const { return sequence ? sequence->length() : 0; }
-  int64_t pending() const { return static_cast<int64_t>(tokens.size()) - length(); }
+  int64_t pending() const { return static_cast<int64_t>(line().size()) - length(); }
   bool suspect() const { return length() >= suspect_from && length() < suspect_until; }
   bool decoding() const { return pending() == 1 && answer() > 0; }
 

@@ -49,12 +49,14 @@ std::optional<ErrorBody> error_of(const Outcome& outcome, bool begun) {
 
 }  // namespace
 
-void Answer::start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan) {
+void Answer::start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan,
+                   BudgetShare room) {
   AnswerHead head{new_id(plan.form), std::chrono::duration_cast<std::chrono::seconds>(
                                          std::chrono::system_clock::now().time_since_epoch())
                                          .count()};
   const std::shared_ptr<Answer> answer(
       new Answer(api, std::move(exchange), std::move(plan), std::move(head)));
+  answer->room_ = std::move(room);
   answer->submit();
 }
 
@@ -82,7 +84,8 @@ Request Answer::request_of(size_t index) {
   const auto each = static_cast<size_t>(plan_.options.best_of);
   const PromptPlan& prompt = plan_.prompts[index / each];
   Request request;
-  request.prompt = prompt.ids;
+  request.prompt =
+      SharedTokens(std::shared_ptr<const std::vector<int32_t>>(shared_from_this(), &prompt.ids));
   request.messages = prompt.messages;
   request.sampling = plan_.options.sampling;
   request.sampling.seed = seed_of(plan_.options.sampling.seed, index % each);

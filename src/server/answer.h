@@ -11,6 +11,7 @@
 #include "sample/loop_guard.h"
 #include "server/answer_writer.h"
 #include "server/api.h"
+#include "server/budget.h"
 #include "server/error_body.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -29,7 +30,9 @@ namespace braid {
 class Answer : public std::enable_shared_from_this<Answer> {
  public:
   // Replies in any case, now or later. Throws nothing about the plan: check_prompts has seen it.
-  static void start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan);
+  // `room` is what the plan takes, given back with it.
+  static void start(Api& api, std::shared_ptr<Exchange> exchange, AnswerPlan plan,
+                    BudgetShare room);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -92,6 +95,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   Api& api_;
   std::shared_ptr<Exchange> exchange_;
   AnswerPlan plan_;
+  BudgetShare room_;
   AnswerWriter writer_;
   Clock::time_point started_ = Clock::now();
   std::vector<Choice> choices_;

@@ -21,6 +21,16 @@ namespace {
 
 }  // namespace
 
+size_t bytes_of(const AnswerPlan& plan) {
+  constexpr size_t kAnswer = 4096, kBias = 64;
+  const size_t each = kAnswer + kBias * plan.options.sampling.logit_bias.size();
+  size_t bytes = 0;
+  for (const PromptPlan& prompt : plan.prompts)
+    bytes += prompt.ids.size() * sizeof(int32_t) + prompt.messages.size() * sizeof(int64_t) +
+             prompt.echo.size() + each * static_cast<size_t>(plan.options.best_of);
+  return bytes;
+}
+
 void check_bytes(size_t bytes, const ServedModel& model, std::string_view param) {
   const size_t least = model.tokenizer.least_ids(bytes);
   if (least > static_cast<size_t>(model.context))

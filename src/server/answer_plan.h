@@ -26,6 +26,9 @@ struct AnswerPlan {
   std::vector<int32_t> more_ends;  // tokens that end an answer beside the model's
 };
 
+// About what a plan and its requests take in memory until their answers have ended.
+size_t bytes_of(const AnswerPlan& plan);
+
 // Refuses a text before it is taken apart when the context cannot hold it in any case.
 void check_bytes(size_t bytes, const ServedModel& model, std::string_view param);
 

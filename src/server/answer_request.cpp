@@ -19,7 +19,8 @@ void answer_request(Api& api, const std::shared_ptr<Exchange>& exchange, AnswerF
     read(fields, plan);
     fields.finish();
     check_prompts(plan, api.model(), form == AnswerForm::kChat ? "messages" : "prompt");
-    Answer::start(api, exchange, std::move(plan));
+    BudgetShare room = api.room_for_plan(bytes_of(plan));
+    Answer::start(api, exchange, std::move(plan), std::move(room));
   });
 }
 

@@ -1,6 +1,7 @@
 #include "server/api.h"
 
 #include "base/checksum.h"
+#include "server/api_error.h"
 #include "server/llama_routes.h"
 #include "server/openai_routes.h"
 
@@ -46,8 +47,30 @@ Api::Api(const ServedModel& model, const ApiOptions& options)
                                           : CallArguments::kAsGiven),
       fingerprint_(fingerprint_of(model)),
       fim_(fim_of(model.tokenizer)),
-      end_of_thinking_(model.tokenizer.encode("\n</think>\n\n",
-                                              {.add_special = false, .parse_special = true})) {}
+      end_of_thinking_(
+          model.tokenizer.encode("\n</think>\n\n", {.add_special = false, .parse_special = true})),
+      plans_(std::make_shared<Budget>(options.plans_bytes)) {}
+
+BudgetShare Api::room_for_plan(size_t bytes) const {
+  if (bytes > options_.plans_bytes)
+    throw ApiError({.status = 400,
+                    .message = fmt::format("prompts, answers and logit_bias of this request would "
+                                           "take some {} bytes in memory, {} are there for all: "
+                                           "ask for fewer answers at a time",
+                                           bytes, options_.plans_bytes),
+                    .type = {},
+                    .param = {},
+                    .code = "request_too_large"});
+  BudgetShare share(plans_);
+  if (!share.grow(bytes))
+    throw ApiError({.status = 503,
+                    .message = "requests that wait and run have all the memory that there is for "
+                               "prompts: try again",
+                    .type = {},
+                    .param = {},
+                    .code = "overloaded"});
+  return share;
+}
 
 void Api::add_routes(Routes& routes) {
   add_openai_routes(*this, routes);

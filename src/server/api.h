@@ -5,6 +5,7 @@
 // down.
 #pragma once
 
+#include "server/budget.h"
 #include "server/exchange.h"
 #include "server/routes.h"
 #include "server/served_model.h"
@@ -29,6 +30,8 @@ struct FimTokens {
 struct ApiOptions {
   double ping_seconds = 5;     // a comment when a stream has said nothing for so long
   bool keep_volatile = false;  // headers that change with each request stay as they are
+  // Of prompts and what is said about their answers, for all requests that wait and run.
+  size_t plans_bytes = size_t{256} << 20;
 };
 
 // Whose cache serves a request: each API key has its own (Request::realm).
@@ -50,6 +53,9 @@ class Api {
   // How the model ends its thoughts.
   const std::vector<int32_t>& end_of_thinking() const { return end_of_thinking_; }
   const ApiOptions& options() const { return options_; }
+  // Of ApiOptions::plans_bytes. Throws ApiError: 503 where there is no room now, 400 where there
+  // never is.
+  BudgetShare room_for_plan(size_t bytes) const;
 
   // Runs what takes long and does not throw on a thread of its own; before the Api goes, all of it.
   void later(std::function<void()> job) { writer_.add(std::move(job)); }

@@ -130,6 +130,7 @@ struct ServedOptions {
   int queue = 256;
   int64_t pages = 0;  // enough for all
   bool embeds = false;
+  size_t plans_bytes = ApiOptions().plans_bytes;
   bool fills_in = false;  // some tokens of the vocabulary are those of filling in
 };
 
@@ -150,7 +151,9 @@ class ServedDemo {
     model_.reset(new ServedModel{*scheduler_, text_, tokenizer_, &template_, sampling_, vocabulary_,
                                  metrics_, text_.end_ids, "demo", file_->path(), options.context,
                                  options.sequences, -1, 1'700'000'000, options.embeds, nullptr});
-    api_ = std::make_unique<Api>(*model_);
+    ApiOptions api;
+    api.plans_bytes = options.plans_bytes;
+    api_ = std::make_unique<Api>(*model_, api);
     api_->add_routes(routes_);
   }
   ~ServedDemo() { scheduler_->shut_down(0); }

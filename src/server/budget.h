@@ -34,19 +34,19 @@ class Budget {
 };
 
 // Its owner sees to threads.
-class Share {
+class BudgetShare {
  public:
-  Share() = default;
-  explicit Share(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
-  Share(Share&& other) noexcept
+  BudgetShare() = default;
+  explicit BudgetShare(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
+  BudgetShare(BudgetShare&& other) noexcept
       : budget_(std::move(other.budget_)), amount_(std::exchange(other.amount_, 0)) {}
-  Share& operator=(Share&& other) noexcept {
+  BudgetShare& operator=(BudgetShare&& other) noexcept {
     shrink(amount_);
     budget_ = std::move(other.budget_);
     amount_ = std::exchange(other.amount_, 0);
     return *this;
   }
-  ~Share() { shrink(amount_); }
+  ~BudgetShare() { shrink(amount_); }
 
   size_t amount() const { return amount_; }
   size_t left() const { return budget_ ? budget_->left() : 0; }

@@ -39,8 +39,9 @@ constexpr size_t kMostInputs = 2048;
 class Embedding : public std::enable_shared_from_this<Embedding> {
  public:
   Embedding(Api& api, std::shared_ptr<Exchange> exchange, std::vector<PromptPlan> inputs,
-            bool as_base64)
-      : api_(api),
+            bool as_base64, BudgetShare room)
+      : room_(std::move(room)),
+        api_(api),
         exchange_(std::move(exchange)),
         inputs_(std::move(inputs)),
         vectors_(inputs_.size()),
@@ -58,6 +59,7 @@ class Embedding : public std::enable_shared_from_this<Embedding> {
   void end(const ErrorBody* error);
   void cancel();
 
+  BudgetShare room_;  // what the inputs take
   Api& api_;
   std::shared_ptr<Exchange> exchange_;
   std::vector<PromptPlan> inputs_;
@@ -104,7 +106,8 @@ void Embedding::submit_next() {
 
 Request Embedding::request_of(size_t index) {
   Request request;
-  request.prompt = inputs_[index].ids;
+  request.prompt = SharedTokens(
+      std::shared_ptr<const std::vector<int32_t>>(shared_from_this(), &inputs_[index].ids));
   request.max_tokens = 0;
   request.realm = realm_of(exchange_->request());
   const auto self = shared_from_this();
@@ -195,7 +198,9 @@ void embeddings(Api& api, const std::shared_ptr<Exchange>& exchange) {
     fields.pass_over("user");
     fields.finish();
     check_each_prompt(plan, api.model(), "input");
-    std::make_shared<Embedding>(api, exchange, std::move(plan.prompts), format == "base64")
+    BudgetShare room = api.room_for_plan(bytes_of(plan));
+    std::make_shared<Embedding>(api, exchange, std::move(plan.prompts), format == "base64",
+                                std::move(room))
         ->start();
   });
 }

@@ -169,7 +169,7 @@ void HttpServer::Core::hand_over(const Seat& seat, Incoming& in) {
   if (stopping_.load() && !in.refused)
     refuse_for_now(in, "The server is shutting down.", "shutting_down");
   if (!in.refused && !in.preflight && !in.match.route->quick) {
-    in.place = std::make_shared<Share>(places_);
+    in.place = std::make_shared<BudgetShare>(places_);
     if (!in.place->grow(1))
       refuse_for_now(in, "Too many requests are in work: try again.", "overloaded");
   }
@@ -186,7 +186,7 @@ void HttpServer::Core::hand_over(const Seat& seat, Incoming& in) {
   } else {
     exchange.holds(in.place);
     // Queued or in a handler's hands a request counts, even if nobody waits for it any more.
-    auto body = std::make_shared<Share>(std::move(in.body));
+    auto body = std::make_shared<BudgetShare>(std::move(in.body));
     workers_->add([this, routes = in.routes, route = in.match.route, exchange = in.exchange,
                    body = std::move(body)] {
       if (exchange->gone())

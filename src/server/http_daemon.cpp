@@ -281,7 +281,7 @@ void HttpServer::Core::closed(Seat* seat) {
 // end of the connection, forgets those.
 Incoming* HttpServer::Core::begins(Seat& seat, std::string_view target) {
   seat.incoming = std::make_unique<Incoming>();
-  seat.incoming->body = Share(bodies_);
+  seat.incoming->body = BudgetShare(bodies_);
   seat.incoming->target = target;
   return seat.incoming.get();
 }

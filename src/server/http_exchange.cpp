@@ -43,7 +43,7 @@ HttpExchange::HttpExchange(size_t unread_bytes, std::shared_ptr<Budget> unread,
                            std::function<void()> cut)
     : unread_bytes_(unread_bytes), cut_(std::move(cut)), unread_(std::move(unread)) {}
 
-void HttpExchange::holds(std::shared_ptr<Share> place) {
+void HttpExchange::holds(std::shared_ptr<BudgetShare> place) {
   const std::lock_guard lock(mutex_);
   place_ = std::move(place);
 }

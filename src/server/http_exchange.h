@@ -39,7 +39,7 @@ class HttpExchange {
   HttpRequest request;  // filled before it is handed over, only read after
   HttpHeaders common;   // headers of whatever the answer is
   // Held until it is answered or let go, for whoever counts what handlers have.
-  void holds(std::shared_ptr<Share> place);
+  void holds(std::shared_ptr<BudgetShare> place);
 
   // What a handler gets. An exchange that everybody has let go of without an answer is answered
   // with an error, or broken off.
@@ -55,7 +55,7 @@ class HttpExchange {
   // An answer that is whole, and what it takes of `unread` until it has gone out.
   struct Body {
     std::string bytes;
-    Share unread;
+    BudgetShare unread;
   };
   Body take_body();
   // Bytes of an answer in pieces: 0 when it was suspended, kEnd after the last.
@@ -101,9 +101,9 @@ class HttpExchange {
   bool suspended_ = false;
   bool begun_ = false, ended_ = false, broken_ = false, gone_ = false;
   std::deque<std::string> pieces_;
-  size_t taken_ = 0;  // of the first piece
-  Share unread_;      // bytes of body or pieces
-  std::shared_ptr<Share> place_;
+  size_t taken_ = 0;    // of the first piece
+  BudgetShare unread_;  // bytes of body or pieces
+  std::shared_ptr<BudgetShare> place_;
   std::string ping_;
   Clock::duration quiet_{};
   Clock::time_point written_{};

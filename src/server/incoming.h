@@ -29,9 +29,9 @@ struct Incoming {
   bool close = false;      // the connection, after the answer
 
   bool has_body = false, handed_over = false;
-  uint64_t arrived = 0;          // bytes of the body, read past or kept
-  Share body;                    // of HttpLimits::bodies_bytes
-  std::shared_ptr<Share> place;  // among the requests in work
+  uint64_t arrived = 0;                // bytes of the body, read past or kept
+  BudgetShare body;                    // of HttpLimits::bodies_bytes
+  std::shared_ptr<BudgetShare> place;  // among the requests in work
 };
 
 // What the head of a request says about its body.

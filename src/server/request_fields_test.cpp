@@ -261,6 +261,34 @@ TEST(RequestLengths, MoreAnswersThanMayWaitAreRefused) {
   EXPECT_NE(demo.refusal("/v1/completions", body, "n").find("--queue"), std::string::npos);
 }
 
+TEST(RequestLengths, PromptsThatWaitTakeNoMoreThanTheyMay) {
+  ServedDemo demo({.sequences = 1, .plans_bytes = 30'000});
+  Json body = {{"prompt", "One"}, {"max_tokens", 1}, {"n", 7}};
+  const auto running = demo.start("POST", "/v1/completions",
+                                  R"({"prompt": "One", "stream": true, "ignore_eos": true})");
+  const auto refused = demo.post("/v1/completions", body);
+  EXPECT_EQ(refused->status(), 503);
+  EXPECT_EQ(refused->json()["error"]["code"], "overloaded");
+  EXPECT_EQ(refused->headers(), (HttpHeaders{{"Retry-After", "2"}}));
+  body["n"] = 8;
+  const auto never = demo.post("/v1/completions", body);
+  EXPECT_EQ(never->status(), 400);
+  EXPECT_EQ(never->json()["error"]["code"], "request_too_large");
+  body["n"] = 1;
+  body["logit_bias"] = Json::object();
+  for (int id = 0; id < 500; ++id) body["logit_bias"][std::to_string(id)] = 1;
+  EXPECT_EQ(demo.post("/v1/completions", body)->json()["error"]["code"], "request_too_large");
+  running->go();
+  body["n"] = 7;
+  body.erase("logit_bias");
+  int status = 503;
+  for (int i = 0; i < 1000 && status == 503; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    status = demo.post("/v1/completions", body)->status();
+  }
+  EXPECT_EQ(status, 200);  // what has ended is given back
+}
+
 // Pages for two thirds of a context: whoever asks for a length that cannot be hears of it, who asks
 // for none gets what fits.
 TEST(RequestLengths, TheServersOwnLengthIsWhatFits) {
