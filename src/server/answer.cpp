@@ -248,6 +248,7 @@ bool Answer::deliver_free(Choice& choice) {
 bool Answer::deliver(Choice& choice, Chosen chosen) {
   ++choice.state.tokens;
   choice.state.logprobs += chosen.logprob;
+  if (plan_.options.tokens) choice.state.text.tokens.push_back(chosen.id);
   const bool thought = choice.reader.thinking();
   const bool goes_on =
       choice.reader.noted_token(chosen.id, std::move(chosen.note), choice.state.text);
@@ -349,7 +350,7 @@ bool Answer::send_piece(size_t index) {
     if (plan_.form == AnswerForm::kChat) send(writer_.role_chunk(told));
     const std::string& echo =
         plan_.prompts[index / static_cast<size_t>(plan_.options.best_of)].echo;
-    if (!echo.empty()) send(writer_.piece_chunk(told, {{}, echo, {}}));
+    if (!echo.empty()) send(writer_.piece_chunk(told, {{}, echo, {}, {}}));
   }
   const AnswerPiece piece = std::exchange(choice.state.text, {});
   if (piece.empty()) return write({});

@@ -154,6 +154,8 @@ AnswerOptions read_answer_options(Fields& fields, const ServedModel& model, Answ
       static_cast<int>(fields.integer("priority", -kMostPriority, kMostPriority).value_or(0));
   if (const auto seconds = fields.number("timeout", 0.001, kLongestTimeout))
     options.timeout = std::chrono::duration<double>(*seconds);
+  read_editor(fields, form, options);
+  if (form != AnswerForm::kChat) options.tokens = fields.boolean("return_tokens").value_or(false);
   pass_over_others(fields);
   return options;
 }

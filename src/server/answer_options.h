@@ -32,6 +32,7 @@ struct AnswerOptions {
   int n = 1, best_of = 1;
   int logprobs = -1;  // of so many tokens beside the chosen one; below 0: none are told
   bool stream = false, include_usage = false, progress = false;
+  bool tokens = false;           // told beside the text
   int64_t thinking_budget = -1;  // tokens; below 0: none
   int64_t indent = 0;            // of an infill's lines; 0: any
   int64_t predict_ms = 0;        // of an infill that has a line, from its first token; 0: no bound

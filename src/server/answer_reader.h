@@ -37,8 +37,11 @@ int64_t characters_of(std::string_view utf8);
 struct AnswerPiece {
   std::string thinking, content;
   std::vector<NotedToken> notes;
+  std::vector<int32_t> tokens{};  // where they are wanted: all that were chosen
 
-  bool empty() const { return thinking.empty() && content.empty() && notes.empty(); }
+  bool empty() const {
+    return thinking.empty() && content.empty() && notes.empty() && tokens.empty();
+  }
 };
 
 struct ReaderOptions {

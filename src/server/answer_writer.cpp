@@ -70,6 +70,7 @@ Json AnswerWriter::choice(int64_t index, const AnswerPiece& text, bool whole) co
   Json choice = {{"index", index}};
   if (!chat()) {
     choice["text"] = whole ? echo + text.content : text.content;
+    if (plan_.options.tokens) choice["tokens"] = text.tokens;
   } else if (whole) {
     Json message = {{"role", "assistant"}, {"content", text.content}, {"refusal", nullptr}};
     if (!text.thinking.empty()) message["reasoning_content"] = text.thinking;
@@ -156,6 +157,7 @@ Json AnswerWriter::progress_chunk(int64_t index, const PromptProgress& progress,
 
 Json AnswerWriter::infill(int64_t index, const AnswerPiece& text, const AnswerState* ended) const {
   Json json = {{"index", index}, {"content", text.content}, {"stop", ended != nullptr}};
+  if (plan_.options.tokens) json["tokens"] = text.tokens;
   if (!ended) return json;
   const EndReason reason = ended->outcome.reason;
   const PromptPlan& prompt = prompt_of(index);

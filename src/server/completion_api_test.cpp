@@ -107,6 +107,21 @@ TEST_F(CompletionApi, LogprobsHaveTheOldForm) {
   refused({{"logprobs", 21}}, "logprobs");
 }
 
+TEST_F(CompletionApi, TokensStandBesideTheirTexts) {
+  const Json answer = this->answer({{"return_tokens", true}});
+  const std::vector<int32_t> ids = answer["choices"][0]["tokens"];
+  EXPECT_EQ(ids.size(), 8u);
+  EXPECT_EQ(demo_.tokenizer().decode(ids), answer["choices"][0]["text"]);
+  EXPECT_FALSE(this->answer()["choices"][0].contains("tokens"));
+  const Json wanted = {{"return_tokens", true}, {"stream", true}, {"echo", true}};
+  std::vector<int32_t> streamed;
+  for (const Json& event : demo_.post(kPath, completion(wanted))->events())
+    if (event.is_object())
+      for (const Json& id : event["choices"][0]["tokens"]) streamed.push_back(id);
+  EXPECT_EQ(streamed, ids);
+  refused({{"return_tokens", 1}}, "return_tokens");
+}
+
 TEST_F(CompletionApi, TheBestAreChosen) {
   const Json more = {{"temperature", 1.5}, {"seed", 3}, {"logprobs", 0}};
   Json all = more, best = more;
@@ -183,6 +198,10 @@ TEST(InfillApi, PutsPrefixAndSuffixAroundTheGap) {
   EXPECT_EQ(infill["stop_type"], "limit");
   EXPECT_EQ(infill["tokens_cached"], ids.size() - 1);
   EXPECT_GT(infill["timings"]["predicted_per_second"], 0);
+  Json with_tokens = body;
+  with_tokens["return_tokens"] = true;
+  const std::vector<int32_t> told = demo.ask("/infill", with_tokens)["tokens"];
+  EXPECT_EQ(tokenizer.decode(told), infill["content"]);
 
   Json streamed = body;
   streamed["stream"] = true;
