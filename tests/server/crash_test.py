@@ -14,7 +14,6 @@ import collections
 import http.client
 import json
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -43,11 +42,11 @@ class Server(serving.Server):
     def end(self, number):
         return super().end(number)[0]
 
-    def ask(self, path, body=None):
-        return super().ask("POST" if body else "GET", path, body)[:2]
+    def post(self, path, body):
+        return self.ask("POST", path, body)[:2]
 
     def disk(self, name):
-        return int(re.search(rf"\nbraid_disk_{name} (\d+)\n", self.ask("/metrics")[1]).group(1))
+        return self.gauge("braid_disk_" + name)
 
 
 def chat(messages):
@@ -68,8 +67,8 @@ class Talks:
                 for turn in range(TURNS):
                     messages = [*messages, {"role": "user", "content":
                                 f"What does the {dice.choice(PEOPLE)} do at the {dice.choice(PLACES)}?"}]
-                    text = json.loads(server.ask("/apply-template", chat(messages))[1])["prompt"]
-                    tokens = json.loads(server.ask("/tokenize", {"content": text})[1])["tokens"]
+                    text = json.loads(server.post("/apply-template", chat(messages))[1])["prompt"]
+                    tokens = json.loads(server.post("/tokenize", {"content": text})[1])["tokens"]
                     answer = self.answer(server, messages)
                     self.turns[talk, turn] = (messages, tokens, answer["choices"])
                     messages = [*messages, answer["choices"][0]["message"]]
@@ -77,7 +76,7 @@ class Talks:
 
     @staticmethod
     def answer(server, messages):
-        status, text = server.ask("/v1/chat/completions", {**chat(messages), "max_tokens": 16, "temperature": 0})
+        status, text = server.post("/v1/chat/completions", {**chat(messages), "max_tokens": 16, "temperature": 0})
         if status != 200:
             raise ValueError(f"status {status}: {text}")
         return json.loads(text)
