@@ -61,10 +61,14 @@ TEST(SchedulerEnds, DeadlinesHoldWaitingOrRunning) {
   auto waiting = house.ask(endless);
   EXPECT_EQ(waiting->wait().reason, EndReason::kDeadline);
   EXPECT_TRUE(waiting->wait().tokens.empty());
+  // All its time was in the queue.
+  EXPECT_GE(waiting->wait().queue_seconds, 0.019);
+  EXPECT_EQ(waiting->wait().queue_seconds, waiting->wait().seconds);
   EXPECT_EQ(running->outcome.has_value(), false);
   EXPECT_EQ(running->wait().reason, EndReason::kDeadline);
   EXPECT_TRUE(house.as_alone(*running));
   EXPECT_GT(running->wait().seconds, 0.09);
+  EXPECT_LT(running->wait().queue_seconds, running->wait().seconds);
   EXPECT_LT(running->wait().seconds, 0.35);
 }
 
