@@ -129,7 +129,7 @@ void Answer::submit() {
       if (over) return cancel_all();
     }
   } catch (const std::exception& error) {
-    return fail_all(error_body_of(error));
+    return fail_all(error);
   }
   if (streams()) write({});
 }
@@ -282,10 +282,11 @@ void Answer::on_end(size_t index, const Outcome& outcome) {
     choice.state.outcome.tokens.clear();
     choice.state.stopped_by = choice.reader.stopped_by();
     choice.state.thinking_tokens = choice.reader.thinking_tokens();
+    if (outcome.reason == EndReason::kFailed) api_.failed(exchange_->request(), outcome.error);
     if (const auto error = error_of(outcome, choice.state.tokens > 0)) return fail_all(*error);
     end_choice(index);
   } catch (const std::exception& error) {
-    fail_all(error_body_of(error));
+    fail_all(error);
   }
 }
 
@@ -309,17 +310,19 @@ void Answer::end_all() {
 
 // Not on the scheduler's thread: it may be long, and others wait for their tokens.
 void Answer::write_whole(std::vector<AnswerState> answers) {
-  api_.later([self = shared_from_this(),
+  api_.later(exchange_,
+             [self = shared_from_this(),
               all = std::make_shared<const std::vector<AnswerState>>(std::move(answers))] {
-    try {
-      const std::string body =
-          self->writer_.whole(*all).dump(-1, ' ', false, Json::error_handler_t::replace);
-      const std::lock_guard lock(self->mutex_);
-      if (!std::exchange(self->over_, true)) self->exchange_->reply(200, "application/json", body);
-    } catch (const std::exception& error) {
-      self->fail_all(error_body_of(error));
-    }
-  });
+               try {
+                 const std::string body =
+                     self->writer_.whole(*all).dump(-1, ' ', false, Json::error_handler_t::replace);
+                 const std::lock_guard lock(self->mutex_);
+                 if (!std::exchange(self->over_, true))
+                   self->exchange_->reply(200, "application/json", body);
+               } catch (const std::exception& error) {
+                 self->fail_all(error);
+               }
+             });
 }
 
 // ---- To the client
@@ -353,6 +356,12 @@ bool Answer::write(std::string_view event) {
   if (event.empty()) return true;
   over_ = !exchange_->write(event);
   return !over_;
+}
+
+void Answer::fail_all(const std::exception& error) {
+  const ErrorBody body = error_body_of(error);
+  if (body.status == 500) api_.failed(exchange_->request(), error.what());
+  fail_all(body);
 }
 
 void Answer::fail_all(const ErrorBody& error) {

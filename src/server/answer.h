@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -80,6 +81,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   void end_all();
   void write_whole(std::vector<AnswerState> answers);
   void fail_all(const ErrorBody& error);
+  void fail_all(const std::exception& error);
   void cancel_all();
 
   bool send(const nlohmann::ordered_json& chunk);
