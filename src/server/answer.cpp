@@ -265,14 +265,24 @@ void Answer::on_progress(size_t index, const PromptProgress& progress) {
   send(writer_.progress_chunk(static_cast<int64_t>(index), progress, seconds));
 }
 
+// As the client hears it: the scheduler knows of neither texts nor loops.
+EndReason Answer::reason_of(const Choice& choice, const Outcome& outcome) {
+  if (choice.error) return EndReason::kFailed;
+  if (outcome.reason == EndReason::kStopped) return choice.why.value_or(EndReason::kStopped);
+  if (outcome.reason == EndReason::kFailed || outcome.reason == EndReason::kCancelled)
+    return outcome.reason;
+  // A stop string may come out with tokens that were held to the end.
+  return choice.state.stopped_by.empty() ? outcome.reason : EndReason::kStopped;
+}
+
 void Answer::on_end(size_t index, const Outcome& outcome) {
   try {
     Choice& choice = choices_[index];
     deliver_rest(choice);
     choice.reader.finish(choice.state.text);
     choice.state.outcome = outcome;
-    if (outcome.reason == EndReason::kStopped)
-      choice.state.outcome.reason = choice.why.value_or(EndReason::kStopped);
+    choice.state.stopped_by = choice.reader.stopped_by();
+    choice.state.outcome.reason = reason_of(choice, outcome);
     api_.model().metrics.ended(choice.state.outcome);
     if (choice.error) return fail_all(*choice.error);
     if (choice.bans) {
@@ -280,7 +290,6 @@ void Answer::on_end(size_t index, const Outcome& outcome) {
       choice.state.taken_back = choice.bans->taken_back();
     }
     choice.state.outcome.tokens.clear();
-    choice.state.stopped_by = choice.reader.stopped_by();
     choice.state.thinking_tokens = choice.reader.thinking_tokens();
     if (outcome.reason == EndReason::kFailed) api_.failed(exchange_->request(), outcome.error);
     if (const auto error = error_of(outcome, choice.state.tokens > 0)) return fail_all(*error);

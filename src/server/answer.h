@@ -75,6 +75,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   bool deliver(Choice& choice, Chosen token);
   bool deliver_free(Choice& choice);
   void deliver_rest(Choice& choice);
+  static EndReason reason_of(const Choice& choice, const Outcome& outcome);
 
   bool send_piece(size_t index);
   void end_choice(size_t index);
