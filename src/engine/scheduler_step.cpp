@@ -16,12 +16,13 @@ constexpr double kSoonEnough = 0.2;
 
 void Scheduler::step() {
   if (running_.empty()) return;
-  // Those in front get the rows that are left over.
+  // Where a step has fewer rows than there are answers, those in front get them.
   std::rotate(running_.begin(), running_.begin() + 1, running_.end());
   const std::vector<Job*> jobs = take_turns();
   std::vector<Work> work;
   for (const Job* job : jobs) {
-    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority};
+    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority,
+           job->id};
     // From there the ring still reaches back to the mark. Those of the grid take what they get: a
     // step more would read the weights once more.
     const auto mark = std::find_if(job->marks.rbegin(), job->marks.rend(),

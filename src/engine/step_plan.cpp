@@ -1,30 +1,34 @@
 #include "engine/step_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace braid {
 
 namespace {
 
-// Equal parts of `rows` for those of one priority that still want some.
+// Gives `rows` to prompts of one priority; what they leave comes back.
 int64_t share_out(std::span<const Work> work, int priority, int64_t rows,
                   std::vector<int64_t>& given) {
-  for (;;) {
-    std::vector<size_t> open;
-    for (size_t i = 0; i < work.size(); ++i)
-      if (!work[i].decoding && work[i].priority == priority &&
-          given[i] < std::min(work[i].pending, work[i].until))
-        open.push_back(i);
-    if (open.empty() || rows == 0) return rows;
-    const int64_t part = std::max<int64_t>(rows / static_cast<int64_t>(open.size()), 1);
-    for (const size_t i : open) {
-      const int64_t more =
-          std::min({part, rows, std::min(work[i].pending, work[i].until) - given[i]});
-      given[i] += more;
-      rows -= more;
-    }
-  }
+  std::vector<size_t> open;
+  for (size_t i = 0; i < work.size(); ++i)
+    if (!work[i].decoding && work[i].priority == priority) open.push_back(i);
+  const auto give = [&](size_t i, int64_t at_most) {
+    const int64_t more =
+        std::min({rows, at_most, std::min(work[i].pending, work[i].until) - given[i]});
+    given[i] += more;
+    rows -= more;
+  };
+  const auto longest = std::min_element(open.begin(), open.end(), [&](size_t a, size_t b) {
+    return work[a].number < work[b].number;
+  });
+  if (longest != open.end()) give(*longest, (rows + 1) / 2);
+  std::stable_sort(open.begin(), open.end(), [&](size_t a, size_t b) {
+    return work[a].pending - given[a] < work[b].pending - given[b];
+  });
+  for (const size_t i : open) give(i, rows);
+  return rows;
 }
 
 }  // namespace
@@ -52,7 +56,9 @@ void StepBudget::note(int64_t rows, double seconds) {
   // A step that was much smaller than it might have been says nothing of a large one, which reads
   // most weights but once too, unless it took too long; and one slow step may be somebody else's.
   if (seconds <= seconds_ && rows * 2 < rows_) return;
-  const double fits = static_cast<double>(rows) * seconds_ / seconds;
+  // Much of a step is for reading weights, which more rows share: twice the time is more than twice
+  // the rows. The power finds them in few steps, and still does where time goes with the rows.
+  const double fits = static_cast<double>(rows) * std::pow(seconds_ / seconds, 1.5);
   const double next =
       std::clamp(fits, static_cast<double>(rows_) / 2, 2.0 * static_cast<double>(rows_));
   rows_ = std::clamp(static_cast<int64_t>(next), std::min(kLeastPrefill, most_), most_);

@@ -13,17 +13,18 @@ struct Work {
   int64_t until = 0;    // of them, as many as may run before a snapshot must be taken
   bool decoding = false;
   int priority = 0;
+  uint64_t number = 0;  // the smaller, the longer it waits
 };
 
 // Every decoding one gets its row. What is left of `budget`, but never less than kLeastPrefill
-// rows, goes to prompts: to those of the highest priority in equal parts, what they leave to the
-// next ones. No step has more than `most` rows. Prompts of one priority that cannot all get a row
-// get them from the first on, so callers rotate.
+// rows, goes to prompts, those of the highest priority first. Half of it goes to the one that
+// waits longest, so nobody starves; the rest to those that are nearest to their ends, so a short
+// prompt is done early and a step is not cut into many small parts. No step has more than `most`
+// rows. Where there are more decoding ones than that, the first ones get a row, so callers rotate.
 inline constexpr int64_t kLeastPrefill = 16;
 std::vector<int64_t> plan_rows(std::span<const Work> work, int64_t budget, int64_t most);
 
-// Rows that take about so many seconds, learned from the steps: whatever a row costs, a step that
-// took twice as long as it should is followed by one of half the rows.
+// Rows that take about so many seconds, learned from the steps, whatever a row costs.
 class StepBudget {
  public:
   StepBudget(double seconds, int64_t most)

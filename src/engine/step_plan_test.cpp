@@ -10,8 +10,10 @@ namespace {
 
 using Rows = std::vector<int64_t>;
 
-Work prompt(int64_t pending, int priority = 0) { return {pending, pending, false, priority}; }
-const Work kDecoding{1, 1, true, 0};
+Work prompt(int64_t pending, int priority = 0, uint64_t number = 0) {
+  return {pending, pending, false, priority, number};
+}
+const Work kDecoding{1, 1, true, 0, 0};
 
 TEST(StepPlan, EveryDecodingOneGetsItsRow) {
   const Work work[] = {kDecoding, prompt(500), kDecoding};
@@ -20,20 +22,42 @@ TEST(StepPlan, EveryDecodingOneGetsItsRow) {
   EXPECT_EQ(plan_rows(work, 100, 10), (Rows{1, 8, 1}));
 }
 
-TEST(StepPlan, PromptsShareInEqualParts) {
-  const Work work[] = {prompt(10), prompt(500), prompt(500)};
-  EXPECT_EQ(plan_rows(work, 110, 512), (Rows{10, 50, 50}));
-  EXPECT_EQ(plan_rows(work, 64, 4), (Rows{2, 1, 1}));
+TEST(StepPlan, HalfForWhoWaitsLongestTheRestForTheShortest) {
+  const Work work[] = {prompt(300, 0, 3), prompt(500, 0, 1), prompt(40, 0, 2), prompt(60, 0, 4)};
+  EXPECT_EQ(plan_rows(work, 100, 512), (Rows{0, 50, 40, 10}));
+  EXPECT_EQ(plan_rows(work, 201, 512), (Rows{0, 101, 40, 60}));
+  EXPECT_EQ(plan_rows(work, 400, 512), (Rows{100, 200, 40, 60}));
+  // Who waits longest may be the shortest as well, and then has no need of more.
+  const Work two[] = {prompt(10, 0, 1), prompt(500, 0, 2)};
+  EXPECT_EQ(plan_rows(two, 100, 512), (Rows{10, 90}));
+}
+
+// A prompt that is there first ends after at most twice the steps that it would need alone, however
+// many short ones come later.
+TEST(StepPlan, ALongPromptIsNotStarved) {
+  int64_t left = 2000;
+  uint64_t number = 2;
+  std::vector<Work> work{prompt(left, 0, 1)};
+  for (int step = 0; step < 40; ++step) {
+    while (work.size() < 8) work.push_back(prompt(30, 0, number++));
+    const Rows rows = plan_rows(work, 100, 512);
+    left -= rows[0];
+    work[0] = prompt(left, 0, 1);
+    for (size_t i = work.size() - 1; i > 0; --i)
+      if (rows[i] == 30) work.erase(work.begin() + static_cast<int64_t>(i));
+  }
+  EXPECT_EQ(left, 0);
+  EXPECT_GE(number, 40);  // and the short ones went on
 }
 
 TEST(StepPlan, HigherPrioritiesGoFirst) {
-  const Work work[] = {prompt(500, -1), prompt(40, 7), prompt(500, 2), {1, 1, true, -5}};
+  const Work work[] = {prompt(500, -1), prompt(40, 7), prompt(500, 2), {1, 1, true, -5, 0}};
   EXPECT_EQ(plan_rows(work, 101, 512), (Rows{0, 40, 60, 1}));
   EXPECT_EQ(plan_rows(work, 512, 512), (Rows{0, 40, 471, 1}));
 }
 
 TEST(StepPlan, StopsForSnapshots) {
-  const Work work[] = {{300, 20, false, 0}, prompt(100)};
+  const Work work[] = {{300, 20, false, 0, 0}, prompt(100)};
   EXPECT_EQ(plan_rows(work, 100, 512), (Rows{20, 80}));
 }
 
@@ -47,6 +71,7 @@ TEST(StepPlan, NothingIsLeftThatSomebodyCouldUse) {
       w.pending = w.decoding ? 1 : 1 + random() % 100;
       w.until = w.decoding ? 1 : 1 + random() % 100;
       w.priority = static_cast<int>(random() % 3);
+      w.number = random() % 100;
       wanted += std::min(w.pending, w.until);
       decoding += w.decoding;
     }
