@@ -110,7 +110,9 @@ TEST_F(BanFilterTest, GivesUpInOnePlace) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(f.token('a').size(), 1u);
   EXPECT_FALSE(f.gave_up());
   EXPECT_TRUE(f.token('c').empty());
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(f.token('b').size(), 1u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(f.token('b').size(), 1u);
+  EXPECT_FALSE(f.gave_up());  // another place
+  EXPECT_EQ(f.token('b').size(), 1u);
   EXPECT_TRUE(f.gave_up());
 }
 

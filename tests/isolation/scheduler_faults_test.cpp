@@ -285,5 +285,22 @@ TEST(SchedulerFollowing, ThoseThatWaitAreLookedUpOnceAndPlanFewMarks) {
   EXPECT_GT(stats.cached_tokens, stats.prompt_tokens / 2);
 }
 
+// Whoever goes first would wait for one that comes after it, and perhaps long.
+TEST(SchedulerFollowing, NobodyWaitsForOneOfALowerPriority) {
+  const Tokens prompt = timeline(0, 450);
+  for (const int priority : {-1, 0, 1}) {
+    House house(kPlain, engine_options(2), small_steps());
+    Held leader(house, request_of(prompt, 1, 0));
+    Request request = request_of(joined(part(prompt, 0, 400), timeline(7, 4)), 1, 0);
+    request.priority = priority;
+    auto answer = house.ask(std::move(request));
+    leader.go.set_value();
+    EXPECT_TRUE(house.as_alone(*answer));
+    EXPECT_TRUE(house.as_alone(*leader.answer));
+    EXPECT_EQ(answer->wait().cached.usable >= 384, priority <= 0) << priority;
+    EXPECT_EQ(answer->wait().prompt_rows > 300, priority > 0) << priority;
+  }
+}
+
 }  // namespace
 }  // namespace braid::isolation
