@@ -145,6 +145,32 @@ TEST(SchedulerEnds, TheHighestPriorityGoesFirst) {
   EXPECT_EQ(order, (std::vector<int>{0, 4, 2, 1, 3}));
 }
 
+TEST(SchedulerEnds, WhoStartsHasTheLowestSlotThatIsFree) {
+  slow_ms = 5;
+  House house(kPlain, engine_options(3), SchedulerOptions(), plant_slowness);
+  const auto start = [&](int which) {
+    Request endless = request_of(timeline(which, 30), 400, 1);
+    endless.end_tokens.clear();
+    auto answer = house.ask(std::move(endless));
+    while (answer->given == 0) std::this_thread::sleep_for(1ms);
+    return answer;
+  };
+  const auto first = start(1), second = start(2), third = start(3);
+  house.scheduler->cancel(first->id);
+  first->wait();
+  const auto fourth = start(4);
+  const std::vector<RequestId> wanted = {fourth->id, second->id, third->id};
+  std::vector<RequestId> there;
+  for (int i = 0; i < 1000 && there != wanted; ++i) {  // told between steps
+    there.clear();
+    for (const SlotInfo& slot : house.scheduler->slots()) there.push_back(slot.id);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(there, wanted);
+  for (const auto* answer : {&second, &third, &fourth}) house.scheduler->cancel((*answer)->id);
+  for (const auto* answer : {&second, &third, &fourth}) (*answer)->wait();
+}
+
 // Each row takes a while.
 void (*quick_embed)(const EmbedArgs&, const Share&) = nullptr;
 void slow_embed(const EmbedArgs& args, const Share& share) {
