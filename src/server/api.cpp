@@ -1,6 +1,7 @@
 #include "server/api.h"
 
 #include "base/checksum.h"
+#include "server/access_log.h"
 #include "server/llama_routes.h"
 #include "server/openai_routes.h"
 
@@ -52,6 +53,20 @@ Api::Api(const ServedModel& model, const ApiOptions& options)
 void Api::add_routes(Routes& routes) {
   add_openai_routes(*this, routes);
   add_llama_routes(*this, routes);
+}
+
+void Api::later(std::shared_ptr<Exchange> exchange, std::function<void()> job) {
+  writer_.add([this, exchange = std::move(exchange), job = std::move(job)] {
+    try {
+      job();
+    } catch (const std::exception& error) {
+      failed(exchange->request(), error.what());
+    }
+  });
+}
+
+void Api::failed(const HttpRequest& request, std::string_view what) const {
+  if (options_.problem) options_.problem(problem_line(request, what));
 }
 
 }  // namespace braid

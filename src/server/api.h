@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct FimTokens {
 struct ApiOptions {
   double ping_seconds = 5;     // a comment when a stream has said nothing for so long
   bool keep_volatile = false;  // headers that change with each request stay as they are
+  std::function<void(std::string_view)> problem{};  // one line for the log, from any thread
 };
 
 // Whose cache serves a request: each API key has its own (Request::realm).
@@ -51,8 +53,12 @@ class Api {
   const std::vector<int32_t>& end_of_thinking() const { return end_of_thinking_; }
   const ApiOptions& options() const { return options_; }
 
-  // Runs what takes long and does not throw on a thread of its own; before the Api goes, all of it.
-  void later(std::function<void()> job) { writer_.add(std::move(job)); }
+  // Runs what takes long on a thread of its own; before the Api goes, all of it. What it throws
+  // goes to the log.
+  void later(std::shared_ptr<Exchange> exchange, std::function<void()> job);
+
+  // Tells the log of a request that failed by no fault of its client's.
+  void failed(const HttpRequest& request, std::string_view what) const;
 
  private:
   const ServedModel& model_;

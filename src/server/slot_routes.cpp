@@ -17,10 +17,6 @@ using Json = Fields::Json;
 using Shared = std::shared_ptr<Exchange>;
 using Clock = std::chrono::steady_clock;
 
-void reply_json(Exchange& exchange, const Json& json) {
-  exchange.reply(200, "application/json", json.dump());
-}
-
 // How long a request of another key is, and how far, is nobody else's business.
 Json slot_json(const SlotInfo& slot, int number, int realm, int64_t context) {
   Json json = {
