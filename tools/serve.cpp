@@ -280,6 +280,7 @@ void House::open() {
                   .slot_folder = slot_folder_.get()});
   ApiOptions api;
   api.keep_volatile = options_.keep_volatile;
+  api.problem = [this](std::string_view line) { log_.line(fmt::format("braid: {}", line)); };
   api_.emplace(*served_, api);
   const auto routes = own_routes();
   api_->add_routes(*routes);

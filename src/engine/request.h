@@ -63,7 +63,8 @@ struct Outcome {
   uint64_t seed = 0;        // given as an option it makes the same answer again
   PrefixMatch cached;       // what was there when the request started, and why no more
   int64_t prompt_rows = 0;  // of the prompt, through the layers
-  double queue_seconds = 0, first_token_seconds = 0, seconds = 0;  // since it was submitted
+  // Since it was submitted, to its start (or to the end, without one), first token and end.
+  double queue_seconds = 0, first_token_seconds = 0, seconds = 0;
 };
 
 // What judge() wants instead of the token that was chosen.

@@ -370,6 +370,7 @@ void Scheduler::end(Job& job, EndReason reason, std::string error) {
   outcome.tokens = std::move(job.tokens);
   outcome.seed = job.sampler.seed();
   outcome.seconds = seconds_between(job.submitted, Clock::now());
+  if (!job.started) outcome.queue_seconds = outcome.seconds;
   ++counts_.ended;
   counts_.failed += reason == EndReason::kFailed;
   if (!job.request.on_end) return;

@@ -147,6 +147,7 @@ class Scheduler {
   void choose(Job& job, std::span<const float> logits);
   bool choose_once(Job& job, std::span<const float> logits);
   int32_t sample(Job& job, std::span<const float> logits);
+  void tell_hidden(Job& job, int64_t row);
   bool step_back(Job& job, const StepBack& back);
   void step_failed(std::span<Job* const> jobs, std::span<const int64_t> rows,
                    const std::string& what);

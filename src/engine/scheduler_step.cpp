@@ -3,6 +3,7 @@
 #include "engine/scheduler_job.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace braid {
 
@@ -95,8 +96,7 @@ bool Scheduler::run(std::span<Job* const> jobs, std::span<const int64_t> rows) {
     hidden_row += fed_rows[i];
     try {
       const bool prompt_ends = fed[i]->answer() == 0 && fed[i]->pending() == 0;
-      if (prompt_ends && fed[i]->request.on_hidden)
-        fed[i]->request.on_hidden(engine_.hidden(hidden_row));
+      if (prompt_ends && fed[i]->request.on_hidden) tell_hidden(*fed[i], hidden_row);
       went_on(*fed[i], fed_rows[i], chooses ? engine_.logits(row) : std::span<const float>());
     } catch (...) {
       end(*fed[i], EndReason::kFailed, caught());
@@ -168,14 +168,24 @@ void Scheduler::store(Job& job, int64_t length, Mark mark, bool ended) {
   tree_.store(*job.sequence, length, mark, ended, job.request.realm);
 }
 
+// Logits and vectors that are no numbers: nobody can tell since when, so nobody goes on from there.
 int32_t Scheduler::sample(Job& job, std::span<const float> logits) {
   try {
     return job.sampler.sample(logits, workspace_);
   } catch (const InternalError&) {
-    // Logits that are no numbers. Nobody can tell since when, so nobody goes on from there.
     tree_.forget(job.tokens, job.request.realm);
     throw;
   }
+}
+
+void Scheduler::tell_hidden(Job& job, int64_t row) {
+  const std::span<const float> hidden = engine_.hidden(row);
+  const auto is_number = [](float x) { return std::isfinite(x); };
+  if (!std::ranges::all_of(hidden, is_number)) {
+    tree_.forget(job.tokens, job.request.realm);
+    throw InternalError("the vector of the prompt holds what is no number");
+  }
+  job.request.on_hidden(hidden);
 }
 
 void Scheduler::choose(Job& job, std::span<const float> logits) {

@@ -22,17 +22,18 @@ BanFilter::BanFilter(std::shared_ptr<const BannedTexts> banned, const Tokenizer&
                          : std::max<int64_t>(20, 2 * static_cast<int64_t>(banned_->size()))) {}
 
 std::vector<int32_t> BanFilter::token(int32_t id) {
-  Held held{id, decoder_, text_.size(), 0, 0};
+  const size_t known = text_.size();
+  Held held{id, decoder_, known, 0, 0};
   if (!tokenizer_.is_control(id)) decoder_.feed(tokenizer_.bytes(id), text_);
   held.end = text_.size();
   held_.push_back(held);
-  BannedTexts::Found found = banned_->find(text_, open_, false);
+  BannedTexts::Found found = banned_->find(text_, open_, false, known);
   if (found.begin != BannedTexts::npos) return take_back(found.begin);
   held_.back().open = std::min(found.open, text_.size());
   const size_t free = owner(found.open);
   const auto most = static_cast<size_t>(options_.most_held);
   if (held_.size() - free > most && banned_->has_expressions()) {
-    found = banned_->find(text_, open_, true);
+    found = banned_->find(text_, open_, true, text_.size());
     if (found.begin != BannedTexts::npos) return take_back(found.begin);
     release(held_.size() - most);
     open_ = held_.front().begin;
@@ -44,7 +45,7 @@ std::vector<int32_t> BanFilter::token(int32_t id) {
 
 std::vector<int32_t> BanFilter::finish() {
   if (held_.empty()) return {};
-  const BannedTexts::Found found = banned_->find(text_, open_, true);
+  const BannedTexts::Found found = banned_->find(text_, open_, true, text_.size());
   if (found.begin == BannedTexts::npos) return {};
   return take_back(found.begin);
 }

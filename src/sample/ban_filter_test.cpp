@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <random>
 
 #include "base/check.h"
@@ -109,7 +110,9 @@ TEST_F(BanFilterTest, GivesUpInOnePlace) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(f.token('a').size(), 1u);
   EXPECT_FALSE(f.gave_up());
   EXPECT_TRUE(f.token('c').empty());
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(f.token('b').size(), 1u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(f.token('b').size(), 1u);
+  EXPECT_FALSE(f.gave_up());  // another place
+  EXPECT_EQ(f.token('b').size(), 1u);
   EXPECT_TRUE(f.gave_up());
 }
 
@@ -135,6 +138,19 @@ TEST_F(BanFilterTest, RandomAnswers) {
     for (const char* banned : {"abc", "cab", "b\u20ac", "abaa", "aaa", "cbb"})
       ASSERT_EQ(text.find(banned), std::string::npos) << banned << " in " << text;
   }
+}
+
+// Thousands of texts, and one that holds back thousands of tokens.
+TEST_F(BanFilterTest, ATokenTakesNoLongerTheMoreAreHeld) {
+  auto banned = std::make_shared<BannedTexts>();
+  banned->add_string(std::string(5000, 'a') + "b");
+  for (int i = 0; i < 2000; ++i) banned->add_string("a" + std::to_string(i));
+  BanFilter f(banned, tokenizer_, {});
+  const std::clock_t start = std::clock();
+  for (int i = 0; i < 4000; ++i) ASSERT_TRUE(f.token('a').empty());
+  EXPECT_EQ(f.held(), 4000u);
+  EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
+  EXPECT_EQ(f.token('7'), (Ids{'a', '7'}));
 }
 
 // The text is forgotten behind what expressions look back at.

@@ -1,5 +1,6 @@
 #include "server/access_log.h"
 
+#include "format/printable.h"
 #include "server/error_body.h"
 
 #include <fmt/chrono.h>
@@ -47,6 +48,11 @@ std::string log_line(const HttpAnswer& a, LogFormat format,
                                  {"bytes", a.bytes}};
   if (!a.whole) line["cut_off"] = true;
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string problem_line(const HttpRequest& request, std::string_view what) {
+  return fmt::format("{} {} {}: {}", request.id, printable(request.method), printable(request.path),
+                     printable(what, 1000));
 }
 
 }  // namespace braid

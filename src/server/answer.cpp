@@ -132,7 +132,7 @@ void Answer::submit() {
       if (over) return cancel_all();
     }
   } catch (const std::exception& error) {
-    return fail_all(error_body_of(error));
+    return fail_all(error);
   }
   if (streams()) write({});
 }
@@ -283,14 +283,24 @@ void Answer::on_progress(size_t index, const PromptProgress& progress) {
   send(writer_.progress_chunk(static_cast<int64_t>(index), progress, seconds));
 }
 
+// As the client hears it: the scheduler knows of neither texts nor loops.
+EndReason Answer::reason_of(const Choice& choice, const Outcome& outcome) {
+  if (choice.error) return EndReason::kFailed;
+  if (outcome.reason == EndReason::kStopped) return choice.why.value_or(EndReason::kStopped);
+  if (outcome.reason == EndReason::kFailed || outcome.reason == EndReason::kCancelled)
+    return outcome.reason;
+  // A stop string may come out with tokens that were held to the end.
+  return choice.state.stopped_by.empty() ? outcome.reason : EndReason::kStopped;
+}
+
 void Answer::on_end(size_t index, const Outcome& outcome) {
   try {
     Choice& choice = choices_[index];
     deliver_rest(choice);
     choice.reader.finish(choice.state.text);
     choice.state.outcome = outcome;
-    if (outcome.reason == EndReason::kStopped)
-      choice.state.outcome.reason = choice.why.value_or(EndReason::kStopped);
+    choice.state.stopped_by = choice.reader.stopped_by();
+    choice.state.outcome.reason = reason_of(choice, outcome);
     api_.model().metrics.ended(choice.state.outcome);
     if (choice.error) return fail_all(*choice.error);
     if (choice.bans) {
@@ -298,12 +308,12 @@ void Answer::on_end(size_t index, const Outcome& outcome) {
       choice.state.taken_back = choice.bans->taken_back();
     }
     choice.state.outcome.tokens.clear();
-    choice.state.stopped_by = choice.reader.stopped_by();
     choice.state.thinking_tokens = choice.reader.thinking_tokens();
+    if (outcome.reason == EndReason::kFailed) api_.failed(exchange_->request(), outcome.error);
     if (const auto error = error_of(outcome, choice.state.tokens > 0)) return fail_all(*error);
     end_choice(index);
   } catch (const std::exception& error) {
-    fail_all(error_body_of(error));
+    fail_all(error);
   }
 }
 
@@ -327,17 +337,19 @@ void Answer::end_all() {
 
 // Not on the scheduler's thread: it may be long, and others wait for their tokens.
 void Answer::write_whole(std::vector<AnswerState> answers) {
-  api_.later([self = shared_from_this(),
+  api_.later(exchange_,
+             [self = shared_from_this(),
               all = std::make_shared<const std::vector<AnswerState>>(std::move(answers))] {
-    try {
-      const std::string body =
-          self->writer_.whole(*all).dump(-1, ' ', false, Json::error_handler_t::replace);
-      const std::lock_guard lock(self->mutex_);
-      if (!std::exchange(self->over_, true)) self->exchange_->reply(200, "application/json", body);
-    } catch (const std::exception& error) {
-      self->fail_all(error_body_of(error));
-    }
-  });
+               try {
+                 const std::string body =
+                     self->writer_.whole(*all).dump(-1, ' ', false, Json::error_handler_t::replace);
+                 const std::lock_guard lock(self->mutex_);
+                 if (!std::exchange(self->over_, true))
+                   self->exchange_->reply(200, "application/json", body);
+               } catch (const std::exception& error) {
+                 self->fail_all(error);
+               }
+             });
 }
 
 // ---- To the client
@@ -371,6 +383,12 @@ bool Answer::write(std::string_view event) {
   if (event.empty()) return true;
   over_ = !exchange_->write(event);
   return !over_;
+}
+
+void Answer::fail_all(const std::exception& error) {
+  const ErrorBody body = error_body_of(error);
+  if (body.status == 500) api_.failed(exchange_->request(), error.what());
+  fail_all(body);
 }
 
 void Answer::fail_all(const ErrorBody& error) {

@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -79,12 +80,14 @@ class Answer : public std::enable_shared_from_this<Answer> {
   bool deliver(Choice& choice, Chosen token);
   bool deliver_free(Choice& choice);
   void deliver_rest(Choice& choice);
+  static EndReason reason_of(const Choice& choice, const Outcome& outcome);
 
   bool send_piece(size_t index);
   void end_choice(size_t index);
   void end_all();
   void write_whole(std::vector<AnswerState> answers);
   void fail_all(const ErrorBody& error);
+  void fail_all(const std::exception& error);
   void cancel_all();
 
   bool send(const nlohmann::ordered_json& chunk);

@@ -1,6 +1,7 @@
 #include "server/api.h"
 
 #include "base/checksum.h"
+#include "server/access_log.h"
 #include "server/api_error.h"
 #include "server/llama_routes.h"
 #include "server/openai_routes.h"
@@ -75,6 +76,28 @@ BudgetShare Api::room_for_plan(size_t bytes) const {
 void Api::add_routes(Routes& routes) {
   add_openai_routes(*this, routes);
   add_llama_routes(*this, routes);
+}
+
+void Api::later(std::shared_ptr<Exchange> exchange, std::function<void()> job) {
+  run_on(writer_, std::move(exchange), std::move(job));
+}
+
+void Api::in_time(std::shared_ptr<Exchange> exchange, std::function<void()> job) {
+  run_on(waiter_, std::move(exchange), std::move(job));
+}
+
+void Api::run_on(WorkerPool& pool, std::shared_ptr<Exchange> exchange, std::function<void()> job) {
+  pool.add([this, exchange = std::move(exchange), job = std::move(job)] {
+    try {
+      job();
+    } catch (const std::exception& error) {
+      failed(exchange->request(), error.what());
+    }
+  });
+}
+
+void Api::failed(const HttpRequest& request, std::string_view what) const {
+  if (options_.problem) options_.problem(problem_line(request, what));
 }
 
 }  // namespace braid

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct ApiOptions {
   bool keep_volatile = false;  // headers that change with each request stay as they are
   // Of prompts and what is said about their answers, for all requests that wait and run.
   size_t plans_bytes = size_t{256} << 20;
+  std::function<void(std::string_view)> problem{};  // one line for the log, from any thread
 };
 
 // Whose cache serves a request: each API key has its own (Request::realm).
@@ -57,12 +59,18 @@ class Api {
   // never is.
   BudgetShare room_for_plan(size_t bytes) const;
 
-  // Runs what takes long and does not throw on a thread of its own; before the Api goes, all of it.
-  void later(std::function<void()> job) { writer_.add(std::move(job)); }
-  // The same for what waits until requests have ended; until the scheduler shuts down.
-  void in_time(std::function<void()> job) { waiter_.add(std::move(job)); }
+  // Runs what takes long on a thread of its own; before the Api goes, all of it. What it throws
+  // goes to the log.
+  void later(std::shared_ptr<Exchange> exchange, std::function<void()> job);
+  // The same for what waits until requests have ended, or the scheduler shuts down.
+  void in_time(std::shared_ptr<Exchange> exchange, std::function<void()> job);
+
+  // Tells the log of a request that failed by no fault of its client's.
+  void failed(const HttpRequest& request, std::string_view what) const;
 
  private:
+  void run_on(WorkerPool& pool, std::shared_ptr<Exchange> exchange, std::function<void()> job);
+
   const ServedModel& model_;
   ApiOptions options_;
   ChatEncoder encoder_;

@@ -34,7 +34,9 @@ void answering(Exchange& exchange, const std::function<void()>& run) {
   try {
     run();
   } catch (const std::exception& error) {
-    reply_error(exchange, error_body_of(error));
+    const ErrorBody body = error_body_of(error);
+    reply_error(exchange, body);
+    if (body.status == 500) throw;  // for the log
   }
 }
 

@@ -38,7 +38,8 @@ ErrorBody error_body_of(const std::exception& error);
 // The answer; 503 tells when to come again.
 void reply_error(Exchange& exchange, const ErrorBody& error);
 
-// Runs what answers the exchange; what it throws is the answer.
+// Runs what answers the exchange, a handler; what it throws is the answer. What comes out in the
+// end is a fault of the server, which has been answered and is left to whoever keeps the log.
 void answering(Exchange& exchange, const std::function<void()>& run);
 
 }  // namespace braid

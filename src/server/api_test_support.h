@@ -49,6 +49,7 @@ class FakeExchange : public Exchange {
     EXPECT_NE(status_, 0) << "written before it began";
     EXPECT_FALSE(ended_) << "written after the end";
     if (gone_) return false;
+    if (throws_.exchange(false)) throw std::runtime_error("planted");
     body_ += piece;
     ++writes_;
     changed_.notify_all();
@@ -76,6 +77,7 @@ class FakeExchange : public Exchange {
     }
     if (call) call();
   }
+  void throw_once() { throws_ = true; }  // in write()
   void wait_for_writes(int n) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return writes_ >= n || ended_; });
@@ -118,7 +120,7 @@ class FakeExchange : public Exchange {
   std::condition_variable changed_;
   int status_ = 0, writes_ = 0;
   bool ended_ = false;
-  std::atomic<bool> gone_{false};
+  std::atomic<bool> gone_{false}, throws_{false};
   std::string type_, body_, ping_;
   HttpHeaders headers_;
   std::function<void()> when_gone_;
@@ -153,6 +155,10 @@ class ServedDemo {
                                  options.sequences, -1, 1'700'000'000, options.embeds, nullptr});
     ApiOptions api;
     api.plans_bytes = options.plans_bytes;
+    api.problem = [this](std::string_view line) {
+      const std::lock_guard lock(mutex_);
+      problems_.emplace_back(line);
+    };
     api_ = std::make_unique<Api>(*model_, api);
     api_->add_routes(routes_);
   }
@@ -171,7 +177,12 @@ class ServedDemo {
     request.key = key_;
     request.arrived -= waited_;
     auto exchange = std::make_shared<FakeExchange>(std::move(request));
-    if (match.route) match.route->handler(exchange);
+    try {
+      if (match.route) match.route->handler(exchange);
+    } catch (const std::exception& error) {
+      const std::lock_guard lock(mutex_);
+      problems_.emplace_back(error.what());
+    }
     return exchange;
   }
   std::shared_ptr<FakeExchange> post(const std::string& path, const Json& body) {
@@ -199,6 +210,12 @@ class ServedDemo {
     EXPECT_EQ(error.value("param", Json()), param.empty() ? Json() : Json(param))
         << exchange->body();
     return error.value("message", "");
+  }
+
+  // What went to the log so far.
+  std::vector<std::string> problems() {
+    const std::lock_guard lock(mutex_);
+    return problems_;
   }
 
   void set_key(int key) { key_ = key; }
@@ -239,6 +256,8 @@ class ServedDemo {
 
   int key_ = -1;
   std::chrono::seconds waited_{0};
+  std::mutex mutex_;
+  std::vector<std::string> problems_;
   std::unique_ptr<TensorFile> file_;
   ModelText text_;
   Tokenizer tokenizer_;

@@ -137,6 +137,30 @@ TEST_F(BansApi, WhereBansLeaveNothingTheAnswerEnds) {
   refused(fields, "logit_bias");
 }
 
+// What is held until the end may hold a stop string.
+TEST_F(BansApi, AStopStringCountsInWhatWasHeldToTheEnd) {
+  const std::string free = text();
+  const size_t held = free.rfind(' '), stop = free.size() - 1;
+  ASSERT_LT(held, stop);
+  const std::string last = free.substr(held);
+  const Json fields = {{"banned_strings", last + " and never this"}, {"stop", last.substr(1)}};
+  const Json json = answer(fields);
+  EXPECT_EQ(json["choices"][0]["text"], free.substr(0, held + 1));
+  EXPECT_EQ(json["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(json["braid"]["end"], "stop");
+}
+
+TEST_F(BansApi, AnExpressionThatTakesTooLongIsAnErrorAndCountsAsOne) {
+  Json fields = body({{"ignore_eos", true}, {"banned_regex", "( a| a a)+[cd]"}});
+  fields["max_tokens"] = 300;
+  fields["logit_bias"] = {{std::to_string(demo_.tokenizer().encode(" a")[0]), 1000}};
+  const std::string message = demo_.refusal(kPath, fields, "banned_regex");
+  EXPECT_NE(message.find("make it simpler"), std::string::npos) << message;
+  const std::string metrics = demo_.model().metrics.text(nullptr);
+  EXPECT_NE(metrics.find("ended_total{reason=\"error\"} 1\n"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("ended_total{reason=\"stop\"} 0\n"), std::string::npos);
+}
+
 TEST_F(BansApi, ASmallBiasAddsUp) {
   const std::string free = text(), banned = words(free, 3, 1);
   const Json json = answer({{"banned_strings", banned},

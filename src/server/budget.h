@@ -13,6 +13,7 @@ class Budget {
  public:
   explicit Budget(size_t limit) : limit_(limit) {}
 
+  size_t limit() const { return limit_; }
   size_t used() const { return used_.load(); }
   size_t left() const {
     const size_t now = used();
@@ -49,6 +50,7 @@ class BudgetShare {
   ~BudgetShare() { shrink(amount_); }
 
   size_t amount() const { return amount_; }
+  size_t limit() const { return budget_ ? budget_->limit() : 0; }
   size_t left() const { return budget_ ? budget_->left() : 0; }
   bool grow(size_t amount) {
     if (!budget_->take(amount)) return false;

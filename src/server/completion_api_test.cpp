@@ -154,6 +154,21 @@ TEST_F(CompletionApi, FillingInNeedsItsTokens) {
   demo_.refusal("/infill", {{"input_prefix", "a"}, {"input_suffix", "b"}}, "input_prefix");
 }
 
+TEST_F(CompletionApi, WhatFailsByNoFaultOfItsClientsGoesToTheLog) {
+  EXPECT_EQ(demo_.post(kPath, {{"prompt", 7}})->status(), 400);
+  EXPECT_TRUE(demo_.problems().empty());
+  const Json body =
+      completion({{"max_tokens", 400}, {"ignore_eos", true}, {"stream", true}, {"n", 2}});
+  const auto exchange = demo_.start("POST", kPath, body.dump());
+  exchange->wait_for_writes(4);
+  exchange->throw_once();
+  EXPECT_EQ(exchange->wait().events().back()["error"]["code"], "request_failed");
+  EXPECT_EQ(demo_.problems(), std::vector<std::string>{" POST /v1/completions: planted"});
+  demo_.api().later(exchange, [] { throw std::runtime_error("later"); });
+  while (demo_.problems().size() < 2) std::this_thread::yield();
+  EXPECT_EQ(demo_.problems()[1], " POST /v1/completions: later");
+}
+
 TEST_F(CompletionApi, FieldsOfChatsAreUnknown) {
   refused({{"messages", Json::array()}}, "messages");
   refused({{"max_completion_tokens", 5}}, "max_completion_tokens");

@@ -128,6 +128,7 @@ void Embedding::on_end(const Outcome& outcome) {
   cached_ += outcome.cached.usable;
   if (outcome.reason != EndReason::kMaxTokens) {
     const bool closing = outcome.reason == EndReason::kHandedBack;
+    if (outcome.reason == EndReason::kFailed) api_.failed(exchange_->request(), outcome.error);
     const ErrorBody error{closing ? 503 : 500,
                           closing ? "the server shuts down" : "it failed: " + outcome.error,
                           {},
@@ -135,7 +136,8 @@ void Embedding::on_end(const Outcome& outcome) {
                           closing ? "shutting_down" : "request_failed"};
     return end(&error);
   }
-  if (--open_ == 0) return api_.later([self = shared_from_this()] { self->end(nullptr); });
+  if (--open_ == 0)
+    return api_.later(exchange_, [self = shared_from_this()] { self->end(nullptr); });
   submit_next();
 }
 
@@ -163,7 +165,7 @@ void Embedding::end(const ErrorBody* error) {
                       {{"prompt_tokens", tokens},
                        {"total_tokens", tokens},
                        {"prompt_tokens_details", {{"cached_tokens", cached_}}}}}};
-  exchange_->reply(200, "application/json", json.dump());
+  reply_json(*exchange_, json);
 }
 
 void Embedding::cancel() {

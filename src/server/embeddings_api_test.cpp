@@ -91,6 +91,15 @@ TEST_F(EmbeddingsApi, BadRequestsAreRefusedByName) {
   EXPECT_EQ(demo_.post(kPath, {{"input", "a"}})->status(), 503);
 }
 
+// The name may come from a file's name.
+TEST_F(EmbeddingsApi, ANameThatIsNoUtf8EndsNothing) {
+  demo_.model().name = "d\xffmo";
+  EXPECT_EQ(demo_.ask(kPath, {{"input", "a"}})["model"], "d\uFFFDmo");
+  const auto models = demo_.get("/v1/models");
+  EXPECT_EQ(models->json()["data"][0]["id"], "d\uFFFDmo");
+  EXPECT_EQ(demo_.get("/v1/models/d\xffmo")->status(), 200);
+}
+
 TEST_F(EmbeddingsApi, AClientThatGoesEndsItsRequest) {
   const Json body = {
       {"input", Json::array({std::vector<int>(1000, 5), std::vector<int>(1000, 6)})}};

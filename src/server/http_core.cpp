@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "format/printable.h"
+#include "server/access_log.h"
 #include "server/http_text.h"
 #include "server/web_pages.h"
 
@@ -221,9 +222,7 @@ void HttpServer::Core::run(const Handler& handler, const std::shared_ptr<HttpExc
   } catch (...) {
     wrong = "an exception of an unknown kind";
   }
-  if (options_.problem)
-    options_.problem(fmt::format("{} {} {}: {}", request.id, printable(request.method),
-                                 printable(request.path), printable(wrong, 1000)));
+  if (options_.problem) options_.problem(problem_line(request, wrong));
 }
 
 void HttpServer::Core::completed(Seat& seat, bool whole, bool refused_before) {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "server/error_body.h"
 
+#include <fmt/format.h>
 #include <microhttpd.h>
 
 #include <algorithm>
@@ -162,16 +163,32 @@ void HttpExchange::reply(int status, std::string_view content_type, std::string 
     start(status, content_type, more);
     if (!gone_) body_ = std::move(body);
   } else {
-    start(503, "application/json", {{"Retry-After", "2"}});
-    body_ = to_json({.status = 503,
-                     .message = "Too much of other answers is unread: try again.",
-                     .type = {},
-                     .param = {},
-                     .code = "overloaded"});
+    refuse_body(body.size());
   }
   unread_.grow_anyway(body_.size());
   bytes_ = static_cast<int64_t>(body_.size());
   ended();
+}
+
+// Whoever tries again gets an answer that fits when others have read theirs, but never another.
+void HttpExchange::refuse_body(size_t bytes) {
+  const size_t most = unread_.limit() / 2;  // as may_have() has it
+  ErrorBody error{.status = 503,
+                  .message = "Too much of other answers is unread: try again.",
+                  .type = {},
+                  .param = {},
+                  .code = "overloaded"};
+  HttpHeaders headers = {{"Retry-After", "2"}};
+  if (bytes > most) {
+    error.status = 400;
+    error.message = fmt::format(
+        "The answer has {} bytes; this server gives {} at the most: ask for less at a time.", bytes,
+        most);
+    error.code = "answer_too_large";
+    headers.clear();
+  }
+  start(error.status, "application/json", headers);
+  body_ = to_json(error);
 }
 
 void HttpExchange::begin(int status, std::string_view content_type, const HttpHeaders& more) {

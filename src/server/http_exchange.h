@@ -82,6 +82,7 @@ class HttpExchange {
  private:
   void start(int status, std::string_view content_type, const HttpHeaders& more);
   bool may_have(size_t unread) const;
+  void refuse_body(size_t bytes);
   void put(std::string_view piece);
   void wake();
   void ended();

@@ -193,6 +193,22 @@ TEST(HttpServer, AHandlerThatFailsIsAnsweredWith500) {
   EXPECT_EQ(house.problems, std::vector<std::string>{"mine-7 GET /throws: planted"});
 }
 
+// What a client hears of it says that the log has more.
+TEST(HttpServer, AnErrorOfTheServersOwnIsAnsweredOnceAndGoesToTheLog) {
+  TestServer house;
+  Client client(house.port());
+  for (int i = 0; i < 2; ++i) {
+    client.get("/answers", "X-Request-Id: mine-8\r\n");
+    const Answer answer = client.answer();
+    EXPECT_EQ(answer.status, 500);
+    EXPECT_EQ(error_of(answer)["code"], "internal_error");
+    EXPECT_EQ(answer.body.find("planted"), std::string::npos);
+  }
+  const std::lock_guard lock(house.mutex);
+  ASSERT_FALSE(house.problems.empty());
+  EXPECT_EQ(house.problems[0], "mine-8 GET /answers: planted");
+}
+
 // Clients repeat what fails with 5xx.
 TEST(HttpServer, WhatIsNotMendedByARetryIsNotToBeRetried) {
   TestServer house;

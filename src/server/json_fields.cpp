@@ -2,6 +2,7 @@
 
 #include "format/printable.h"
 #include "server/api_error.h"
+#include "server/exchange.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -105,6 +106,11 @@ std::optional<int64_t> as_integer(const Json& value) {
   constexpr double kExact = 9007199254740992;  // 2^53
   if (std::trunc(x) != x || std::abs(x) > kExact) return std::nullopt;
   return static_cast<int64_t>(x);
+}
+
+void reply_json(Exchange& exchange, const Json& json) {
+  exchange.reply(200, "application/json",
+                 json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Fields::Fields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {

@@ -66,4 +66,8 @@ std::string kind_of(const nlohmann::ordered_json& value);
 // An integer, also one that was written as 5.0; nothing for all else.
 std::optional<int64_t> as_integer(const nlohmann::ordered_json& value);
 
+// Status 200. Bytes that are no UTF-8 are replaced: a name may come from anywhere.
+class Exchange;
+void reply_json(Exchange& exchange, const nlohmann::ordered_json& json);
+
 }  // namespace braid

@@ -20,11 +20,6 @@ using Shared = std::shared_ptr<Exchange>;
 constexpr size_t kMostTokenized = 2'000'000;
 constexpr size_t kMostDetokenized = 16 << 20;  // bytes of the text
 
-void reply_json(Exchange& exchange, const Json& json) {
-  exchange.reply(200, "application/json",
-                 json.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
 // A token's text, or its bytes when they are no whole characters.
 Json piece_json(const Tokenizer& tokenizer, int32_t id) {
   const std::string_view bytes = tokenizer.bytes(id);

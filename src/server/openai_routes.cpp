@@ -28,7 +28,7 @@ Json model_json(const Api& api) {
 
 void list_models(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const Json json = {{"object", "list"}, {"data", Json::array({model_json(api)})}};
-  exchange->reply(200, "application/json", json.dump());
+  reply_json(*exchange, json);
 }
 
 void tell_model(Api& api, const std::shared_ptr<Exchange>& exchange) {
@@ -37,7 +37,7 @@ void tell_model(Api& api, const std::shared_ptr<Exchange>& exchange) {
     const Json asked = {{"model", captured.empty() ? "" : captured[0]}};
     Fields fields(asked);
     check_model(fields, api.model());
-    exchange->reply(200, "application/json", model_json(api).dump());
+    reply_json(*exchange, model_json(api));
   });
 }
 

@@ -15,7 +15,8 @@
 
 namespace braid {
 
-// On a worker thread. What it throws becomes an answer with status 500, or ends one that has begun.
+// On a worker thread. What it throws goes to the log, and becomes an answer with status 500 or ends
+// one that has begun, unless there is one already.
 using Handler = std::function<void(std::shared_ptr<Exchange>)>;
 
 struct Route {

@@ -17,10 +17,6 @@ using Json = Fields::Json;
 using Shared = std::shared_ptr<Exchange>;
 using Clock = std::chrono::steady_clock;
 
-void reply_json(Exchange& exchange, const Json& json) {
-  exchange.reply(200, "application/json", json.dump());
-}
-
 // How long a request of another key is, and how far, is nobody else's business.
 Json slot_json(const SlotInfo& slot, int number, int realm, int64_t context) {
   Json json = {
@@ -147,7 +143,7 @@ void restore_now(Api& api, SlotFolder& folder, const Shared& exchange, int slot,
 
 // One at a time: each holds a conversation while it waits for room.
 void restore(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
-  api.in_time([&api, &folder, exchange, slot, name = file_name(exchange)] {
+  api.in_time(exchange, [&api, &folder, exchange, slot, name = file_name(exchange)] {
     answering_slot(*exchange, [&] {
       if (exchange->gone()) throw SlotBusy("nobody waits for this any more");
       restore_now(api, folder, exchange, slot, name);

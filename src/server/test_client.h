@@ -2,6 +2,7 @@
 // test holds in its hands.
 #pragma once
 
+#include "server/api_error.h"
 #include "server/http_server.h"
 
 #include <gtest/gtest.h>
@@ -216,6 +217,9 @@ struct TestServer {
     routes->add("GET", "/forgets", [](auto) {});
     routes->add("GET", "/throws", [](auto) { throw std::runtime_error("planted"); });
     routes->add("GET", "/throws/{}", [](auto) { throw std::runtime_error("planted\nforged"); });
+    routes->add("GET", "/answers", [](auto exchange) {
+      answering(*exchange, [] { throw std::logic_error("planted"); });
+    });
     routes->add("GET", "/blocks", [this](auto exchange) {
       blocked = true;
       while (blocked) std::this_thread::sleep_for(1ms);

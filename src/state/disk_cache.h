@@ -83,8 +83,9 @@ class DiskCache {
   int64_t next_rows() const;
   void add_run(KvPart rows);
   void finish(std::shared_ptr<const RecurrentSnapshot> recurrent, uint32_t mark, KvPart rows);
-  void drop();          // what was begun
-  bool failed() const;  // what was begun cannot be finished
+  void drop();                                        // what was begun
+  bool failed() const;                                // what was begun cannot be finished
+  bool saving() const { return saving_ != nullptr; }  // something was begun
   // Whether as much was handed over as should wait at a time.
   bool busy() const;
   bool idle() const;  // nothing is left to do

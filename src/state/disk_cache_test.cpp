@@ -475,6 +475,23 @@ TEST(PrefixSaver, WhatGoesInTheMiddleIsNotWritten) {
   EXPECT_EQ(p.restored(prompt), 299);
 }
 
+TEST(PrefixSaver, WithoutMemoryForACopyItWaits) {
+  const Folder folder;
+  Process p(options_of(folder));
+  const Tokens prompt = fresh(300);
+  p.converse(prompt);
+  for (int parts = 0; parts < 3; ++parts) {
+    EXPECT_TRUE(p.saver->some(0));
+    p.device.short_of_memory = true;
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(p.saver->some(0));
+    p.device.short_of_memory = false;
+  }
+  EXPECT_EQ(p.cache->stats().saved, 0);
+  p.save();
+  EXPECT_EQ(p.cache->stats().saved, 1);
+  EXPECT_EQ(p.restored(prompt), 299);
+}
+
 TEST(PrefixSaver, WritesWhatIsWorthMostFirst) {
   const Folder folder;
   Process p(options_of(folder));

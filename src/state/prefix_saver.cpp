@@ -3,6 +3,7 @@
 #include "base/check.h"
 
 #include <algorithm>
+#include <new>
 
 namespace braid {
 
@@ -26,7 +27,15 @@ bool PrefixSaver::begin(double worth) {
 }
 
 bool PrefixSaver::some(double worth) {
-  if (disk_.busy()) return false;
+  try {
+    return !disk_.busy() && next_part(worth);
+  } catch (const std::bad_alloc&) {
+    if (!disk_.saving()) current_.reset();
+    return false;
+  }
+}
+
+bool PrefixSaver::next_part(double worth) {
   if (!current_) return begin(worth);
   KvPart part{disk_.next_first(), disk_.next_rows(), {}};
   if (disk_.failed() || !tree_.copy_rows(current_->tokens, current_->realm, part)) {

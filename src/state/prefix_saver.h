@@ -16,13 +16,15 @@ class PrefixSaver {
   // They outlive the saver.
   PrefixSaver(PrefixTree& tree, DiskCache& disk) : tree_(tree), disk_(disk) {}
 
-  // Of snapshots that are worth so many tokens. False when there is nothing to do for now.
+  // Of snapshots that are worth so many tokens. False when there is nothing to do for now, or no
+  // memory for it.
   bool some(double worth);
   // A state was read from the disk, and the sequence stands after its tokens.
   void note_restored(const Sequence& sequence, uint32_t mark, int realm);
 
  private:
   bool begin(double worth);
+  bool next_part(double worth);
 
   PrefixTree& tree_;
   DiskCache& disk_;

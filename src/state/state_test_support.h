@@ -39,7 +39,13 @@ class HostDevice : public Device {
   void run(const Program&, const Buffer&, const std::atomic<bool>*) override {}
   uint64_t weight_bytes_read() const override { return 0; }
 
+  void get_kv_rows(const KvPool& pool, const KvSpan& span, std::byte* rows) override {
+    if (short_of_memory) throw std::bad_alloc();
+    Device::get_kv_rows(pool, span, rows);
+  }
+
   size_t limit = SIZE_MAX;  // bytes that the device has
+  bool short_of_memory = false;
 
  protected:
   // Filled with junk, unlike a real device: whoever needs zeros must ask.

@@ -42,9 +42,10 @@ uint32_t told(const pcre2_code* code, uint32_t what) {
 // Where the end of the text first becomes the beginning of `wanted`.
 size_t open_at(std::string_view text, size_t from, std::string_view wanted) {
   const size_t most = std::min(text.size() - from, wanted.size() - 1);
-  for (size_t n = most; n > 0; --n)
-    if (text.ends_with(wanted.substr(0, n))) return text.size() - n;
-  return BannedTexts::npos;
+  size_t at = text.find(wanted[0], text.size() - most);
+  while (at != text.npos && text.substr(at) != wanted.substr(0, text.size() - at))
+    at = text.find(wanted[0], at + 1);
+  return at;
 }
 
 }  // namespace
@@ -83,6 +84,7 @@ size_t BannedTexts::size() const { return strings_.size() + expressions_.size();
 void BannedTexts::add_string(std::string text) {
   if (text.empty()) fail("an empty text would ban everything");
   if (find_broken_utf8(text) != std::string::npos) fail("a banned text is not UTF-8");
+  if (strings_.size() == kMostStrings) fail("there are more than {} banned texts", kMostStrings);
   bytes_ += text.size();
   if (bytes_ > kMostStringBytes)
     fail("the banned texts have {} bytes; at most {} are taken", bytes_, kMostStringBytes);
@@ -113,10 +115,12 @@ void BannedTexts::add_expression(std::string_view pattern, bool any_case) {
   expressions_.push_back(std::move(expression));
 }
 
-BannedTexts::Found BannedTexts::find(std::string_view text, size_t from, bool ended) const {
+BannedTexts::Found BannedTexts::find(std::string_view text, size_t from, bool ended,
+                                     size_t known) const {
   Found found;
   for (const std::string& wanted : strings_) {
-    found.begin = std::min(found.begin, text.find(wanted, from));
+    const size_t first = std::max(from, known - std::min(known, wanted.size() - 1));
+    found.begin = std::min(found.begin, text.find(wanted, first));
     if (!ended) found.open = std::min(found.open, open_at(text, from, wanted));
   }
   for (const Expression& expression : expressions_) {

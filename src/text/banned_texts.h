@@ -19,8 +19,8 @@ namespace braid {
 class BannedTexts {
  public:
   static constexpr size_t kMostExpressions = 16, kLongestExpression = 1000;
-  static constexpr size_t kMostStringBytes = 65536;  // of all strings
-  static constexpr size_t kLookBehind = 255;         // characters
+  static constexpr size_t kMostStrings = 4096, kMostStringBytes = 65536;
+  static constexpr size_t kLookBehind = 255;  // characters
   static constexpr size_t npos = std::string_view::npos;
 
   BannedTexts();
@@ -42,7 +42,8 @@ class BannedTexts {
     size_t open = npos;   // of the first that may become so; nothing before it can
   };
   // In text[from, ...), of which expressions see what stands before. `ended`: nothing follows.
-  Found find(std::string_view text, size_t from, bool ended) const;
+  // Nobody looks again for strings that end within the first `known` bytes of the text.
+  Found find(std::string_view text, size_t from, bool ended, size_t known = 0) const;
 
  private:
   struct Expression;

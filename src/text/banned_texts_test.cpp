@@ -43,6 +43,14 @@ TEST(BannedTexts, StringsAreFoundWholeAndBegun) {
   expect(strings({"aab"}), "xaaa", kNone, 2);
 }
 
+TEST(BannedTexts, WhatWasLookedThroughIsNotLookedThroughAgain) {
+  const BannedTexts banned = strings({"abab", "b"});
+  EXPECT_EQ(banned.find("xabab", 0, false, 5).begin, kNone);
+  EXPECT_EQ(banned.find("xabab", 0, false, 4).begin, 1u);
+  EXPECT_EQ(banned.find("xabab", 2, false, 4).begin, 4u);
+  EXPECT_EQ(banned.find("xabab", 0, false, 0).begin, 1u);
+}
+
 TEST(BannedTexts, ExpressionsWaitForWhatDecidesThem) {
   expect(expression("cat"), "a cat", 2, kNone);
   expect(expression("cat"), "a CAT", kNone, kNone);
@@ -81,6 +89,9 @@ TEST(BannedTexts, WhatCannotBeIsRefused) {
   EXPECT_THROW(banned.add_string(""), Error);
   EXPECT_THROW(banned.add_string("\xc3"), Error);
   EXPECT_THROW(banned.add_string(std::string(65537, 'a')), Error);
+  BannedTexts many;
+  for (int i = 0; i < 4096; ++i) many.add_string("a");
+  EXPECT_THROW(many.add_string("a"), Error);
   for (int i = 0; i < 16; ++i) banned.add_expression("a", false);
   EXPECT_THROW(banned.add_expression("a", false), Error);
 }

@@ -61,10 +61,14 @@ TEST(SchedulerEnds, DeadlinesHoldWaitingOrRunning) {
   auto waiting = house.ask(endless);
   EXPECT_EQ(waiting->wait().reason, EndReason::kDeadline);
   EXPECT_TRUE(waiting->wait().tokens.empty());
+  // All its time was in the queue.
+  EXPECT_GE(waiting->wait().queue_seconds, 0.019);
+  EXPECT_EQ(waiting->wait().queue_seconds, waiting->wait().seconds);
   EXPECT_EQ(running->outcome.has_value(), false);
   EXPECT_EQ(running->wait().reason, EndReason::kDeadline);
   EXPECT_TRUE(house.as_alone(*running));
   EXPECT_GT(running->wait().seconds, 0.09);
+  EXPECT_LT(running->wait().queue_seconds, running->wait().seconds);
   EXPECT_LT(running->wait().seconds, 0.35);
 }
 
@@ -139,6 +143,32 @@ TEST(SchedulerEnds, TheHighestPriorityGoesFirst) {
   }
   for (auto& answer : answers) EXPECT_TRUE(house.as_alone(*answer));
   EXPECT_EQ(order, (std::vector<int>{0, 4, 2, 1, 3}));
+}
+
+TEST(SchedulerEnds, WhoStartsHasTheLowestSlotThatIsFree) {
+  slow_ms = 5;
+  House house(kPlain, engine_options(3), SchedulerOptions(), plant_slowness);
+  const auto start = [&](int which) {
+    Request endless = request_of(timeline(which, 30), 400, 1);
+    endless.end_tokens.clear();
+    auto answer = house.ask(std::move(endless));
+    while (answer->given == 0) std::this_thread::sleep_for(1ms);
+    return answer;
+  };
+  const auto first = start(1), second = start(2), third = start(3);
+  house.scheduler->cancel(first->id);
+  first->wait();
+  const auto fourth = start(4);
+  const std::vector<RequestId> wanted = {fourth->id, second->id, third->id};
+  std::vector<RequestId> there;
+  for (int i = 0; i < 1000 && there != wanted; ++i) {  // told between steps
+    there.clear();
+    for (const SlotInfo& slot : house.scheduler->slots()) there.push_back(slot.id);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(there, wanted);
+  for (const auto* answer : {&second, &third, &fourth}) house.scheduler->cancel((*answer)->id);
+  for (const auto* answer : {&second, &third, &fourth}) (*answer)->wait();
 }
 
 // Each row takes a while.

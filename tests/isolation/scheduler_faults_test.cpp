@@ -172,6 +172,47 @@ TEST(SchedulerFaults, NobodyGoesOnFromStateThatGaveNoNumbers) {
   EXPECT_EQ(house.scheduler->stats().prefix.refused, 0);
 }
 
+// Neither does a vector leave that holds what is no number, nor is anything kept of its way.
+void (*true_norm_rows)(const NormRowsArgs&, const Share&) = nullptr;
+void spoilt_norm_rows(const NormRowsArgs& args, const Share& share) {
+  true_norm_rows(args, share);
+  if (last_token == kSpoiler && share.thread == 0)
+    args.out.data[args.batch.counts->rows * args.out.cols - 1] =
+        std::numeric_limits<float>::infinity();
+}
+void plant_spoilt_vectors(Ops& ops) {
+  true_embed = ops.embed.work;
+  true_norm_rows = ops.norm_rows.work;
+  ops.embed.work = noting_embed;
+  ops.norm_rows.work = spoilt_norm_rows;
+}
+
+TEST(SchedulerFaults, NobodyIsGivenAVectorThatHoldsNoNumbers) {
+  EngineOptions options = engine_options();
+  options.hidden = true;
+  House house(kPlain, options, SchedulerOptions(), plant_spoilt_vectors);
+  Tokens prompt = timeline(0, 300);
+  std::replace(prompt.begin(), prompt.end(), kSpoiler, 1);
+  const auto embed = [&](const Tokens& of) {
+    Request r = request_of(of, 0, 1);
+    r.messages = {100, 200};
+    auto told = std::make_shared<int>(0);
+    r.on_hidden = [told](std::span<const float>) { ++*told; };
+    auto answer = house.ask(std::move(r));
+    return std::pair(answer->wait(), *told);
+  };
+  Tokens bad = prompt;
+  bad.back() = kSpoiler;
+  const auto [outcome, told] = embed(bad);
+  EXPECT_EQ(outcome.reason, EndReason::kFailed);
+  EXPECT_EQ(told, 0);
+  EXPECT_GT(house.scheduler->stats().prefix.stored, 1);
+  const auto [good, told_good] = embed(prompt);
+  EXPECT_EQ(good.reason, EndReason::kMaxTokens) << good.error;
+  EXPECT_EQ(good.cached.usable, 0);
+  EXPECT_EQ(told_good, 1);
+}
+
 // ---- Apart and together
 
 // A request that stands still in the middle of its prompt, and all others with it, until they may.
@@ -242,6 +283,23 @@ TEST(SchedulerFollowing, ThoseThatWaitAreLookedUpOnceAndPlanFewMarks) {
   EXPECT_GT(stats.marks_for_others, 0);
   EXPECT_LE(stats.marks_for_others, 12);
   EXPECT_GT(stats.cached_tokens, stats.prompt_tokens / 2);
+}
+
+// Whoever goes first would wait for one that comes after it, and perhaps long.
+TEST(SchedulerFollowing, NobodyWaitsForOneOfALowerPriority) {
+  const Tokens prompt = timeline(0, 450);
+  for (const int priority : {-1, 0, 1}) {
+    House house(kPlain, engine_options(2), small_steps());
+    Held leader(house, request_of(prompt, 1, 0));
+    Request request = request_of(joined(part(prompt, 0, 400), timeline(7, 4)), 1, 0);
+    request.priority = priority;
+    auto answer = house.ask(std::move(request));
+    leader.go.set_value();
+    EXPECT_TRUE(house.as_alone(*answer));
+    EXPECT_TRUE(house.as_alone(*leader.answer));
+    EXPECT_EQ(answer->wait().cached.usable >= 384, priority <= 0) << priority;
+    EXPECT_EQ(answer->wait().prompt_rows > 300, priority > 0) << priority;
+  }
 }
 
 }  // namespace
