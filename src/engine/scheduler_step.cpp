@@ -21,8 +21,7 @@ void Scheduler::step() {
   const std::vector<Job*> jobs = take_turns();
   std::vector<Work> work;
   for (const Job* job : jobs) {
-    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority,
-           job->id};
+    Work w{job->pending(), job->pending(), job->decoding(), job->request.priority, job->id};
     // From there the ring still reaches back to the mark. Those of the grid take what they get: a
     // step more would read the weights once more.
     const auto mark = std::find_if(job->marks.rbegin(), job->marks.rend(),
