@@ -25,9 +25,7 @@ import argparse
 import contextlib
 import http.client
 import json
-import os
 import random
-import re
 import shlex
 import socket
 import statistics
@@ -37,6 +35,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "server"))
+from serving import Failure, Server
+
 PATIENCE = 600  # seconds, for a start and for an answer
 EDIT_AFTER, EDITED, RESTART_AFTER, AGAIN_AFTER, BRANCH_AFTER, BRANCH_FROM = 10, 8, 11, 13, 15, 5
 TURNS = 20
@@ -44,39 +45,10 @@ WORDS = ("the river house light answer small garden never winter road bread old 
          "letter stone water bridge again quiet market seven window paper green field song").split()
 
 
-class Failure(Exception):
-    pass
+class Asked:
+    """What is asked of a server on this machine, Braid's or another's."""
 
-
-class Server:
-    """A server as a process, and one connection to it at a time."""
-
-    def __init__(self, command, folder, ready=None, key=None):
-        self.key, self.log_path = key, folder / "server.log"
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE if ready else log, stderr=log, text=True)
-        try:
-            self.port = self.wait_for_line(ready) if ready else self.wait_for_health(int(command[-1]))
-        except BaseException:
-            self.stop()
-            raise
-
-    def wait_for_line(self, ready):
-        line = self.process.stdout.readline()
-        found = re.search(ready, line)
-        if not found:
-            raise Failure(f"the server did not start: {line}{self.log_path.read_text(errors='replace')[-2000:]}")
-        return int(found.group(1))
-
-    def wait_for_health(self, port):
-        self.port = port
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.call("GET", "/health")[0] == 200:
-                    return port
-            time.sleep(0.2)
-        raise Failure(f"the server did not start: {self.log_path.read_text(errors='replace')[-2000:]}")
+    port = key = None
 
     def headers(self):
         key = {"Authorization": "Bearer " + self.key} if self.key else {}
@@ -91,7 +63,7 @@ class Server:
         finally:
             connection.close()
 
-    def ask(self, path, body):
+    def post(self, path, body):
         status, text = self.call("POST", path, body)
         if status != 200:
             raise Failure(f"{path}: {status}: {text.decode(errors='replace')}")
@@ -134,22 +106,41 @@ class Server:
         told["first"] = first if first is not None else time.monotonic() - began
         return told
 
+
+class Own(Asked, Server):
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
+        self.end()
+        self.errors.close()
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.stop()
+class Peer(Asked):
+    def __init__(self, command, folder):
+        self.port, self.log_path = free_port(), folder / "peer.log"
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([*shlex.split(command), "--host", "127.0.0.1", "--port", str(self.port)],
+                                            stdout=log, stderr=log)
+        try:
+            self.wait_for_health()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_for_health(self):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self.process.poll() is None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.call("GET", "/health")[0] == 200:
+                    return
+            time.sleep(0.2)
+        raise Failure(f"the peer did not start: {self.log_path.read_text(errors='replace')[-2000:]}")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Chat:
@@ -159,12 +150,12 @@ class Chat:
 
     def __init__(self, options):
         self.random = random.Random(options.seed)
-        self.message_tokens, self.sizes = options.message_tokens, {}
+        self.message_tokens = options.message_tokens
 
     def prepare(self, server):
         # Tokens of a word, so that messages are as long as they should be.
         text = " ".join(WORDS)
-        self.per_word = len(server.ask("/tokenize", {"content": text})["tokens"]) / len(WORDS)
+        self.per_word = len(server.post("/tokenize", {"content": text})["tokens"]) / len(WORDS)
 
     def begin(self):
         return []
@@ -183,14 +174,14 @@ class Chat:
         return {"messages": said}
 
     def ids(self, server, said):
-        text = server.ask("/apply-template", {"messages": said})["prompt"]
-        return server.ask("/tokenize", {"content": text, "parse_special": True})["tokens"]
+        text = server.post("/apply-template", {"messages": said})["prompt"]
+        return server.post("/tokenize", {"content": text, "parse_special": True})["tokens"]
 
     def answer_ids(self, server, told):
         text = told["content"]
         if told["reasoning"]:
             text = told["reasoning"] + "\n</think>\n\n" + text
-        return server.ask("/tokenize", {"content": text})["tokens"]
+        return server.post("/tokenize", {"content": text})["tokens"]
 
 
 class Ids:
@@ -201,7 +192,6 @@ class Ids:
     def __init__(self, options):
         self.random = random.Random(options.seed)
         self.range, self.message_tokens, self.answer_tokens = options.ids, options.message_tokens, options.answer_tokens
-        self.ends = [0]  # where messages and answers end
 
     def prepare(self, server):
         pass
@@ -309,14 +299,14 @@ def parse(arguments):
 
 
 class Braid:
-    def __init__(self, options, folder):
-        self.options, self.folder = options, folder
-        self.command = [options.braid, "serve", "--port", "0", "-q", "-np", "2",
-                        "-c", str(max(1024, options.tokens * 3 // 2)), *shlex.split(options.options),
+    def __init__(self, options):
+        self.command = [options.braid, "-q", "-np", "2", "-c", str(max(1024, options.tokens * 3 // 2)), *shlex.split(options.options),
                         *(["-m", options.model] if options.model else [])]
 
     def start(self, *more, key=None):
-        return Server([*self.command, *more], self.folder, r" is served at http://127\.0\.0\.1:(\d+)$", key)
+        server = Own(*self.command, *more, patience=PATIENCE)
+        server.key = key
+        return server
 
 
 def same_as_cold(options, braid, asked, folder):
@@ -348,10 +338,7 @@ def same_as_cold(options, braid, asked, folder):
 
 
 def ask_peer(options, asked, folder):
-    def start():
-        return Server([*shlex.split(options.peer), "--host", "127.0.0.1", "--port", str(free_port())], folder)
-
-    server = start()
+    server = Peer(options.peer, folder)
     try:
         for one in asked:
             told = server.answer(Ids.path, {"prompt": one["ids"], "max_tokens": options.answer_tokens, "temperature": 0,
@@ -360,7 +347,7 @@ def ask_peer(options, asked, folder):
             one["peer_rows"] = one["tokens"] - (told["usage"].get("prompt_tokens_details") or {}).get("cached_tokens", 0)
             if one.get("restart"):
                 server.stop()
-                server = start()
+                server = Peer(options.peer, folder)
     finally:
         server.stop()
 
@@ -386,7 +373,7 @@ def main(arguments):
     options = parse(arguments)
     with tempfile.TemporaryDirectory(prefix="braid-rounds-") as name:
         folder = Path(name)
-        braid = Braid(options, folder)
+        braid = Braid(options)
         form = (Ids if options.ids else Chat)(options)
         asked = Rounds(form, options, lambda: braid.start("--cache-dir", str(folder / "cache"))).run()
         different = same_as_cold(options, braid, asked, folder)
@@ -396,17 +383,17 @@ def main(arguments):
     share = rows / new
     tokens = sum(one["tokens"] for one in asked)
     lines = [table(asked), "",
-             f"{len(asked)} prompts, {tokens} tokens, the last of {asked[-1]['tokens']}; {new} new, {rows} rows: {share:.3f} rows a new token",
+             f"{len(asked)} prompts, {tokens} tokens, the last of {asked[-1]['tokens']}; {new} new, {rows} rows: {share:.4f} rows a new token",
              f"time to first token from turn 2 on, median: {median(asked, 'first'):.1f} ms"]
     if options.cold != "none":
         lines.append(f"cold: {median(asked, 'cold'):.1f} ms; answers that differ: {', '.join(different) or 'none'}")
     if options.peer:
-        lines.append(f"peer: {median(asked, 'peer'):.1f} ms; Braid takes {median(asked, 'first') / median(asked, 'peer'):.2f} of it")
+        lines.append(f"peer: {median(asked, 'peer'):.1f} ms; Braid takes {median(asked, 'first') / median(asked, 'peer'):.4f} of it")
     print("\n".join(lines))
     if options.output:
         options.output.write_text("\n".join(lines) + "\n")
     if share > 1.1:
-        print(f"FAILED: {share:.3f} rows a new token, at most 1.1 should be")
+        print(f"FAILED: {share:.4f} rows a new token, at most 1.1 should be")
     return 1 if share > 1.1 or different else 0
 
 

@@ -331,9 +331,11 @@ Command chat_command(CLI::App& app) {
   CLI::App& command = *app.add_subcommand("chat", "Talk with a model");
   add_model_options(command, o->model);
   add_server_options(command, o->server);
-  command.get_option("--url")->description(
-      "Talk with the model of a server instead of loading one: http://host:port, https://host, "
-      "unix:/path; options about loading have no effect then");
+  command.get_option("--url")
+      ->description(
+          "Talk with the model of a server instead of loading one: http://host:port, https://host, "
+          "unix:/path; options about loading have no effect then")
+      ->excludes(command.get_option("--model"));
   command
       .add_option("--model-name", o->model_name,
                   "Which of the server's models (default: its first)")

@@ -6,9 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iterator>
 
 namespace braid {
@@ -112,10 +109,7 @@ void Conversation::clear() {
 }
 
 void Conversation::save(const std::string& path) const {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << Json{{"messages", messages_}}.dump(2) << '\n';
-  file.close();
-  if (!file) fail("{}: cannot be written: {}", path, std::strerror(errno));
+  write_file(path, Json{{"messages", messages_}}.dump(2) + "\n");
 }
 
 Conversation Conversation::load(const std::string& path) {

@@ -2,16 +2,13 @@
 #include "tools/chat_remote.h"
 
 #include "base/check.h"
-#include "server/http_server.h"
 #include "tools/command_test_support.h"
-#include "tools/sampler_json.h"
+#include "tools/server_test_support.h"
 
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <chrono>
-#include <limits>
-#include <mutex>
 #include <thread>
 
 namespace braid {
@@ -30,26 +27,9 @@ const std::string kEnd =
 
 class ChatRemote : public testing::Test {
  protected:
-  ChatRemote() {
-    const auto routes = std::make_shared<Routes>();
-    routes->add("GET", "/v1/models", [](auto exchange) {
-      exchange->reply(200, "application/json", R"({"data":[{"id":"fake"}]})");
-    });
-    routes->add("GET", "/props", [this](auto exchange) {
-      exchange->reply(props_.empty() ? 404 : 200, "application/json", props_);
-    });
-    routes->add("POST", "/v1/chat/completions", [this](auto exchange) { answer(*exchange); });
-    HttpServerOptions options;
-    options.port = 0;
-    server_ = std::make_unique<HttpServer>(
-        std::move(options), routes,
-        ErrorBody{.status = 503, .message = "", .type = {}, .param = {}, .code = {}});
-    server_->open(routes);
-  }
-
   void start() {
     RemoteChatOptions options;
-    options.target = HttpTarget::of_url(server_->address());
+    options.target = HttpTarget::of_url(server_.url());
     remote_.emplace(options);
     ChatModel model;
     model.context = remote_->context();
@@ -74,25 +54,19 @@ class ChatRemote : public testing::Test {
     session_->handle(line);
     return shown_;
   }
-  Json body() {
-    const std::lock_guard lock(mutex_);
-    return body_;
-  }
+  Json body() { return server_.bodies().back(); }
   std::string session_draft() { return session_->take_draft(); }
   const Json& messages() const { return session_->conversation().messages(); }
 
-  std::string props_, events_ = delta("content", "Yes") + delta("content", ".") + kEnd;
+  std::string events_ = delta("content", "Yes") + delta("content", ".") + kEnd;
   int status_ = 200;
   bool holds_ = false;
   std::atomic<bool> stop_{false}, gone_{false};
   std::pair<int64_t, int64_t> progress_{0, 0};
+  test::FakeServer server_{[this](Exchange& exchange, const Json&, size_t) { answer(exchange); }};
 
  private:
   void answer(Exchange& exchange) {
-    {
-      const std::lock_guard lock(mutex_);
-      body_ = Json::parse(exchange.request().body);
-    }
     if (status_ != 200)
       return exchange.reply(status_, "application/json",
                             R"({"error":{"message":"Too long by 7 tokens.","code":"x"}})");
@@ -107,11 +81,8 @@ class ChatRemote : public testing::Test {
     exchange.end();
   }
 
-  std::mutex mutex_;
-  Json body_;
   std::string shown_;
   ChatScreen screen_{{.terminal = true}, [this](std::string_view bytes) { shown_ += bytes; }};
-  std::unique_ptr<HttpServer> server_;
   std::optional<RemoteChat> remote_;
   std::optional<ChatSession> session_;
 };
@@ -158,7 +129,7 @@ TEST_F(ChatRemote, ThinkingIsPartedByTheServerOrHere) {
 }
 
 TEST_F(ChatRemote, ServersOfOurKindAreToldMore) {
-  props_ = R"({"default_generation_settings":{"n_ctx":512}})";
+  server_.props = R"({"default_generation_settings":{"n_ctx":512}})";
   events_ =
       event({{"choices", Json::array()}, {"prompt_progress", {{"total", 40}, {"processed", 8}}}}) +
       delta("reasoning_content", "Hm.") + delta("content", "Yes.") + kEnd;
@@ -193,25 +164,30 @@ TEST_F(ChatRemote, StoppingHangsUpAndKeepsWhatWasSaid) {
   EXPECT_TRUE(gone_);
 }
 
+TEST_F(ChatRemote, WhoEndedALongAnswerIsSaid) {
+  events_ = delta("content", "Yes") +
+            event({{"choices",
+                    {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "length"}}}}}) +
+            "data: [DONE]\n\n";
+  EXPECT_THAT(type("Hello?"), HasSubstr("Stopped after 1 tokens (as many as the server gives)."));
+  type("/set n_predict 1");
+  EXPECT_THAT(type("Hello?"), HasSubstr("Stopped after 1 tokens (n_predict)."));
+}
+
 TEST(ChatRemoteStart, SaysWhyItCannotTalk) {
   test::expect_one_line(
       test::run_command(chat_command, {"chat", "-p", "Hi", "--url", "http://127.0.0.1:1"}), kFailed,
       "no server answers");
   test::expect_one_line(test::run_command(chat_command, {"chat", "-p", "Hi", "--url", "ftp://a"}),
                         kFailed, "http and https");
-}
-
-TEST(SamplerJson, OnlyWhatIsSet) {
-  SamplerOverrides o;
-  EXPECT_EQ(sampler_json(o).dump(), "{}");
-  o.temperature = 0.7F;
-  o.top_k = 20;
-  o.seed = -1;  // a random one, which needs no field
-  o.dry_sequence_breakers = {"\n"};
-  o.logit_bias = {{7, -std::numeric_limits<float>::infinity()}};
-  EXPECT_EQ(
-      sampler_json(o).dump(),
-      R"({"temperature":0.7,"top_k":20,"dry_sequence_breakers":["\n"],"logit_bias":{"7":-100.0}})");
+  // A model on the command line counts before a server from elsewhere.
+  const std::vector<std::string> local = {"chat", "-p", "Hi", "-n", "1", "-m", test::kDemoModel};
+  const test::Outcome here =
+      test::run_command(chat_command, local, {{"BRAID_URL", "http://127.0.0.1:1"}});
+  EXPECT_EQ(here.code, kDone) << here.err;
+  std::vector<std::string> both = local;
+  both.insert(both.end(), {"--url", "http://127.0.0.1:1"});
+  test::expect_one_line(test::run_command(chat_command, both), kUsage, "--model excludes --url");
 }
 
 }  // namespace

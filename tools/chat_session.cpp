@@ -116,7 +116,9 @@ void ChatSession::after_answer(const ChatReply& reply) {
   if (reply.ended == Ended::kStopped)
     screen_.note("Stopped; what was said stays. /regen tries again.");
   if (reply.ended == Ended::kLength && !full)
-    screen_.note(fmt::format("Stopped after {} tokens (n_predict).", reply.stats.written));
+    screen_.note(fmt::format(
+        "Stopped after {} tokens ({}).", reply.stats.written,
+        options_.settings.n_predict >= 0 ? "n_predict" : "as many as the server gives"));
   if (options_.show_stats && reply.stats.prompt > 0)
     screen_.note(fmt::format("[{}; context {}{}]", stats_text(reply.stats), count_text(used),
                              model_.context > 0 ? " of " + count_text(model_.context) : ""));

@@ -19,14 +19,16 @@ void add_server_options(CLI::App& command, ServerChoice& choice) {
                   "http://127.0.0.1:8080)")
       ->type_name("URL")
       ->group(kServer);
-  command
-      .add_option("--api-key", choice.key,
-                  "The key to show it (others on this machine can read it here: better a file, or "
-                  "BRAID_API_KEY)")
-      ->type_name("KEY")
-      ->group(kServer);
+  CLI::Option* key =
+      command
+          .add_option("--api-key", choice.key,
+                      "The key to show it (others on this machine can read it here: better a file, "
+                      "or BRAID_API_KEY)")
+          ->type_name("KEY")
+          ->group(kServer);
   command.add_option("--api-key-file", choice.key_file, "A file whose first key is shown")
       ->type_name("FILE")
+      ->excludes(key)
       ->group(kServer);
   command
       .add_option("--ca-file", choice.ca_file,
@@ -45,8 +47,7 @@ void add_server_options(CLI::App& command, ServerChoice& choice) {
 
 HttpTarget target_of(const ServerChoice& choice) {
   HttpTarget target = HttpTarget::of_url(choice.url.empty() ? "http://127.0.0.1:8080" : choice.url);
-  target.key = choice.key.empty() && !choice.key_file.empty() ? keys_in(choice.key_file).front()
-                                                              : choice.key;
+  target.key = choice.key_file.empty() ? choice.key : keys_in(choice.key_file).front();
   target.ca_file = choice.ca_file;
   target.any_certificate = choice.any_certificate;
   target.silent_seconds = choice.silent_seconds;

@@ -20,11 +20,12 @@ struct Outcome {
   std::string out, err;
 };
 
-inline Outcome run_command(MakeCommand make, const std::vector<std::string>& arguments) {
+inline Outcome run_command(MakeCommand make, const std::vector<std::string>& arguments,
+                           const Environment& environment = {}) {
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
   Outcome outcome;
-  outcome.code = run_command_line(arguments, std::span(&make, 1));
+  outcome.code = run_command_line(arguments, std::span(&make, 1), environment);
   std::fflush(stdout);
   outcome.out = testing::internal::GetCapturedStdout();
   outcome.err = testing::internal::GetCapturedStderr();

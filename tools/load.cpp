@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "tools/cli.h"
 #include "tools/client_options.h"
+#include "tools/files.h"
 #include "tools/interrupt.h"
 #include "tools/load_report.h"
 #include "tools/load_run.h"
@@ -12,12 +13,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -50,6 +49,11 @@ Json fields_of(const std::string& text) {
 
 SessionSource source_of(const LoadCommandOptions& o) {
   if (o.trace.empty()) {
+    if (o.synthetic.real_answers && o.synthetic.form == LoadForm::kIds)
+      fail(
+          "--real-answers and --completions ids: servers tell texts of their answers, not ids: "
+          "take "
+          "--completions text");
     SyntheticOptions synthetic = o.synthetic;
     synthetic.seed = static_cast<uint64_t>(o.seed);
     return synthetic_sessions(synthetic, o.requests);
@@ -63,16 +67,10 @@ SessionSource source_of(const LoadCommandOptions& o) {
 int write_trace(const LoadCommandOptions& o) {
   if (!o.requests) fail("--write-trace: say with --requests how many");
   const SessionSource source = source_of(o);
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(o.write_trace.c_str(), "w"),
-                                                   std::fclose);
-  if (!file) fail("{}: cannot be written: {}", o.write_trace, std::strerror(errno));
+  FileWriter file(o.write_trace);
   while (const std::optional<LoadSession> session = source())
-    for (const AskedRequest& request : *session) {
-      const std::string line = trace_line(request);
-      std::fwrite(line.data(), 1, line.size(), file.get());
-    }
-  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0)
-    fail("{}: could not be written: {}", o.write_trace, std::strerror(errno));
+    for (const AskedRequest& request : *session) file.write(trace_line(request));
+  file.close();
   return kDone;
 }
 
@@ -98,18 +96,18 @@ void watch(LoadRun& run, const LoadOptions& options, const InterruptGuard& inter
 }
 
 // Whether the answers are those of the file.
-bool compare(const LoadCommandOptions& o, std::span<const LoadResult> results) {
-  const AnswerComparison comparison = compare_answers(o.compare, results);
+bool compare(const LoadCommandOptions& o, const RecordedAnswers& recorded,
+             std::span<const LoadResult> results) {
+  const AnswerComparison comparison = compare_answers(recorded, results);
   fmt::print(o.format == "json" ? stderr : stdout, "{}{}", o.format == "json" ? "" : "\n",
-             comparison_text(comparison, o.compare));
+             comparison_text(comparison, recorded.path));
   if (comparison.equal + comparison.different == 0)
-    fail("{}: has no answer to any of these requests", o.compare);
+    fail("{}: has no answer to any of these requests", recorded.path);
   return comparison.different == 0;
 }
 
 int run_load(const LoadCommandOptions& o) {
   if (!o.write_trace.empty()) return write_trace(o);
-  const InterruptGuard interrupt;
   std::signal(SIGPIPE, SIG_IGN);
   LoadOptions options;
   options.target = target_of(o.server);
@@ -124,12 +122,16 @@ int run_load(const LoadCommandOptions& o) {
     const std::string served = served_model(http);
     options.model = o.model.empty() ? served : o.model;
   }
+  std::optional<RecordedAnswers> recorded;
+  if (!o.compare.empty()) recorded = read_answers(o.compare);
+  std::optional<FileWriter> answers;
+  if (!o.answers.empty()) answers.emplace(o.answers);
   std::optional<MemoryWatch> memory;
   if (o.pid) memory.emplace(*o.pid, 10.0);
+  const InterruptGuard interrupt;  // until here there is nothing that Ctrl-C should keep
   LoadRun run(options, std::move(source));
   watch(run, options, interrupt, !o.quiet && isatty(STDERR_FILENO) != 0);
   const std::vector<LoadResult> results = run.results();
-  if (!o.answers.empty()) write_answers(o.answers, results);
   const LoadSummary summary =
       summarize(results, options, memory ? memory->end() : std::vector<MemorySample>());
   if (o.format == "json")
@@ -137,7 +139,8 @@ int run_load(const LoadCommandOptions& o) {
                load_report_json(summary).dump(2, ' ', false, Json::error_handler_t::replace));
   else
     fmt::print("{}", load_report_md(summary));
-  const bool same = o.compare.empty() || compare(o, results);
+  if (answers) write_answers(*answers, results);
+  const bool same = !recorded || compare(o, *recorded, results);
   if (interrupt.interrupted()) return kInterrupted;
   return same && summary.failed == 0 && summary.answered > 0 ? kDone : kFailed;
 }

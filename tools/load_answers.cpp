@@ -1,18 +1,13 @@
 #include "tools/load_answers.h"
 
 #include "base/check.h"
-#include "tools/files.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <map>
-#include <memory>
 #include <string_view>
+#include <utility>
 
 namespace braid {
 namespace {
@@ -35,23 +30,10 @@ Json answer_json(const LoadResult& r) {
   return json;
 }
 
-std::map<int64_t, Json> read_answers(const std::string& path) {
-  const std::string text = read_file(path);
-  std::map<int64_t, Json> answers;
-  int64_t line_number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++line_number;
-    Json json = Json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("number") || !json["number"].is_number_integer() ||
-        !json.contains("text") || !json["text"].is_string())
-      fail("{}:{}: is no answer that braid load --answers wrote", path, line_number);
-    answers.insert_or_assign(json["number"].get<int64_t>(), std::move(json));
-  }
-  if (answers.empty()) fail("{}: holds no answer", path);
-  return answers;
+bool is_answer(const Json& json) {
+  const auto is_text = [&](const char* name) { return json.value(name, Json("")).is_string(); };
+  return json.is_object() && json.contains("text") && is_text("text") && is_text("reasoning") &&
+         is_text("request") && json.value("number", Json()).is_number_integer();
 }
 
 // A few characters of each from where they part, as JSON, so that nothing is invisible.
@@ -77,38 +59,44 @@ std::string difference(const Json& before, const Json& now) {
 
 }  // namespace
 
-void write_answers(const std::string& path, std::span<const LoadResult> results) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "w"), std::fclose);
-  if (!file) fail("{}: cannot be written: {}", path, std::strerror(errno));
-  for (const LoadResult& r : results) {
-    if (!r.answered()) continue;
-    const std::string line = dump(answer_json(r)) + "\n";
-    std::fwrite(line.data(), 1, line.size(), file.get());
-  }
-  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0)
-    fail("{}: could not be written: {}", path, std::strerror(errno));
+void write_answers(FileWriter& file, std::span<const LoadResult> results) {
+  for (const LoadResult& r : results)
+    if (r.answered()) file.write(dump(answer_json(r)) + "\n");
+  file.close();
 }
 
-AnswerComparison compare_answers(const std::string& path, std::span<const LoadResult> results) {
-  std::map<int64_t, Json> before = read_answers(path);
+RecordedAnswers read_answers(const std::string& path) {
+  RecordedAnswers recorded{path, {}};
+  for_each_line(read_file(path), [&](std::string_view line, int64_t number) {
+    Json json = Json::parse(line, nullptr, false);
+    if (!is_answer(json)) fail("{}:{}: is no answer that braid load --answers wrote", path, number);
+    recorded.answers.insert_or_assign(json["number"].get<int64_t>(), std::move(json));
+  });
+  if (recorded.answers.empty()) fail("{}: holds no answer", path);
+  return recorded;
+}
+
+AnswerComparison compare_answers(const RecordedAnswers& recorded,
+                                 std::span<const LoadResult> results) {
   AnswerComparison comparison;
   for (const LoadResult& r : results) {
     if (!r.answered()) continue;
-    const auto found = before.find(r.number);
-    if (found == before.end()) {
+    const auto before = recorded.answers.find(r.number);
+    if (before == recorded.answers.end()) {
       ++comparison.only_now;
       continue;
     }
-    if (found->second.value("request", r.request) != r.request)
-      fail("{}: request {} was another one: compare runs of the same trace", path, r.number);
-    const std::string how = difference(found->second, Json::parse(dump(answer_json(r))));
-    before.erase(found);
+    if (before->second.value("request", r.request) != r.request)
+      fail("{}: request {} was another one: compare runs of the same trace", recorded.path,
+           r.number);
+    const std::string how = difference(before->second, Json::parse(dump(answer_json(r))));
     ++(how.empty() ? comparison.equal : comparison.different);
     if (!how.empty() && comparison.differences.size() < kShown)
       comparison.differences.push_back(
           fmt::format("request {} (session {}, turn {}): {}", r.number, r.session, r.turn, how));
   }
-  comparison.only_before = static_cast<int64_t>(before.size());
+  comparison.only_before =
+      static_cast<int64_t>(recorded.answers.size()) - comparison.equal - comparison.different;
   return comparison;
 }
 

@@ -1,23 +1,15 @@
 #include "tools/load_memory.h"
 
 #include "base/check.h"
+#include "base/system_files.h"
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace braid {
-namespace {
-
-// "VmRSS:     1234 kB"
-int64_t kib_of(const std::string& line) {
-  return std::stoll(line.substr(line.find(':') + 1)) * 1024;
-}
-
-}  // namespace
-
 std::optional<double> growth_per_minute(std::span<const MemorySample> samples, double from) {
   double n = 0, t = 0, b = 0, tt = 0, tb = 0;
   // Bytes from the first one on, so that no digits are lost.
@@ -36,15 +28,14 @@ std::optional<double> growth_per_minute(std::span<const MemorySample> samples, d
 
 MemorySample read_memory(int64_t pid) {
   const std::string path = fmt::format("/proc/{}/status", pid);
-  std::ifstream file(path);
-  MemorySample sample;
-  bool found = false;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmRSS:")) sample.resident = kib_of(line), found = true;
-    if (line.starts_with("RssAnon:")) sample.anonymous = kib_of(line);
-  }
-  if (!found) fail("{}: no memory of such a process can be read: is it running?", path);
-  return sample;
+  const std::string status = read_text(path);
+  const auto bytes = [&](std::string_view key) -> std::optional<int64_t> {
+    const auto kib = number_at(value_of(status, key));  // "VmRSS:     1234 kB"
+    return kib ? std::optional(*kib * 1024) : std::nullopt;
+  };
+  const auto resident = bytes("VmRSS");
+  if (!resident) fail("{}: no memory of such a process can be read: is it running?", path);
+  return {.seconds = 0, .resident = *resident, .anonymous = bytes("RssAnon").value_or(0)};
 }
 
 MemoryWatch::MemoryWatch(int64_t pid, double every_seconds) {

@@ -93,6 +93,10 @@ LoadSummary summarize(std::span<const LoadResult> results, const LoadOptions& op
       ++s.stopped;
       continue;
     }
+    if (!r.asked) {
+      ++s.not_asked;
+      continue;
+    }
     if (!r.error.empty()) {
       ++s.failed;
       auto& [n, detail] = s.errors[r.error];
@@ -129,21 +133,24 @@ std::string load_report_md(const LoadSummary& s) {
   std::string text = fmt::format("{} answers in {:.1f} s from {} client{}, {} failed", s.answered,
                                  s.seconds, s.clients, s.clients == 1 ? "" : "s", s.failed);
   if (s.stopped > 0) text += fmt::format(", {} stopped", s.stopped);
+  if (s.not_asked > 0)
+    text += fmt::format(", {} not asked for want of an earlier answer", s.not_asked);
   text += "\n" + times_md(s);
+  if (s.answered > 0)
+    text += fmt::format("\na second: {:.2f} answers", per_second(s.answered, s.seconds));
   if (s.answered > s.uncounted) {
     text += fmt::format(
-        "\ntokens: {} of prompts, {} of answers; {:.2f}/s of answers, {:.2f}/s of both\n",
-        count_text(s.prompt_tokens), count_text(s.answer_tokens),
-        per_second(s.answer_tokens, s.seconds),
-        per_second(s.answer_tokens + s.prompt_tokens, s.seconds));
+        ", {:.2f} tokens of answers, {:.2f} of prompts\ntokens: {} of answers, {} of prompts",
+        per_second(s.answer_tokens, s.seconds), per_second(s.prompt_tokens, s.seconds),
+        count_text(s.answer_tokens), count_text(s.prompt_tokens));
     if (s.cached_of > 0)
       text += fmt::format(
-          "cached: {} of {} tokens of prompts, {:.1f}%\n", count_text(s.cached_tokens),
+          "\ncached: {} of {} tokens of prompts, {:.1f}%", count_text(s.cached_tokens),
           count_text(s.cached_of),
           100 * static_cast<double>(s.cached_tokens) / static_cast<double>(s.cached_of));
   }
-  if (s.uncounted > 0)
-    text += fmt::format("\nof {} answers the server told no usage\n", s.uncounted);
+  if (s.answered > 0) text += "\n";
+  if (s.uncounted > 0) text += fmt::format("of {} answers the server told no usage\n", s.uncounted);
   text += memory_md(s);
   if (!s.errors.empty()) text += "\n";
   for (const auto& [kind, count] : s.errors)
@@ -160,6 +167,7 @@ Json load_report_json(const LoadSummary& s) {
                {"answered", s.answered},
                {"failed", s.failed},
                {"stopped", s.stopped},
+               {"not_asked", s.not_asked},
                {"errors", std::move(errors)},
                {"first_token_s", percentiles_json(s.first)},
                {"first_token_later_turns_s", percentiles_json(s.first_later)},
@@ -172,6 +180,7 @@ Json load_report_json(const LoadSummary& s) {
                {"cached_tokens", s.cached_of > 0 ? Json(s.cached_tokens) : Json()},
                {"cached_of_prompt_tokens", s.cached_of > 0 ? Json(s.cached_of) : Json()},
                {"uncounted_answers", s.uncounted},
+               {"answers_per_second", per_second(s.answered, s.seconds)},
                {"answer_tokens_per_second", per_second(s.answer_tokens, s.seconds)},
                {"prompt_tokens_per_second", per_second(s.prompt_tokens, s.seconds)}};
   if (s.memory.empty()) return json;

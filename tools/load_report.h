@@ -27,6 +27,7 @@ struct LoadSummary {
   double seconds = 0;  // from the start to the end of the last answer
   int clients = 0;
   int64_t answered = 0, failed = 0, stopped = 0;
+  int64_t not_asked = 0;                                          // for want of an earlier answer
   std::map<std::string, std::pair<int64_t, std::string>> errors;  // kind: how many, the first one
   // Seconds. first_later: of turns after a session's first one. between: from one piece of an
   // answer to the next; per_token: the same, spread over the tokens that the server counts.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <system_error>
 #include <utility>
 
 namespace braid {
@@ -12,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // What a client waits after it was refused, so that a server that is full is not asked on and on.
-constexpr double kPauseSeconds = 0.5, kLongestPause = 10;
+constexpr double kRestSeconds = 0.5, kLongestRest = 10;
 
 std::string body_of(const LoadOptions& options, Json body) {
   if (!options.model.empty() && !body.contains("model")) body["model"] = options.model;
@@ -74,11 +75,23 @@ class AnswerStream {
 LoadRun::LoadRun(LoadOptions options, SessionSource source)
     : options_(std::move(options)), source_(std::move(source)) {
   clients_ = options_.clients;
-  for (int i = 0; i < options_.clients; ++i) threads_.emplace_back([this] { client(); });
+  threads_.reserve(static_cast<size_t>(options_.clients));
+  try {
+    for (int i = 0; i < options_.clients; ++i) threads_.emplace_back([this] { be_client(); });
+  } catch (const std::system_error& error) {
+    stop_ = true;
+    join();
+    fail("only {} of {} clients could be started: {}: ask for fewer with --clients",
+         threads_.size(), options_.clients, error.code().message());
+  }
 }
 
 LoadRun::~LoadRun() {
   stop_ = true;
+  join();
+}
+
+void LoadRun::join() {
   for (std::thread& thread : threads_)
     if (thread.joinable()) thread.join();
 }
@@ -91,9 +104,9 @@ bool LoadRun::time_is_up() const {
   return stop_ || (options_.duration > 0 && now() >= options_.duration);
 }
 
-void LoadRun::client() {
+void LoadRun::be_client() {
   try {
-    HttpClient http(options_.target);
+    Client client{HttpClient(options_.target)};
     while (!time_is_up()) {
       std::optional<LoadSession> session;
       {
@@ -101,7 +114,7 @@ void LoadRun::client() {
         session = source_();
       }
       if (!session) break;
-      run_session(http, *session);
+      run_session(client, *session);
     }
   } catch (...) {
     const std::lock_guard lock(mutex_);
@@ -112,7 +125,7 @@ void LoadRun::client() {
   --clients_;
 }
 
-void LoadRun::run_session(HttpClient& http, const LoadSession& session) {
+void LoadRun::run_session(Client& client, const LoadSession& session) {
   std::map<int64_t, GivenAnswer> answers;
   for (const AskedRequest& request : session) {
     LoadResult result;
@@ -120,46 +133,53 @@ void LoadRun::run_session(HttpClient& http, const LoadSession& session) {
     result.session = request.session;
     result.turn = request.turn;
     result.request = request.checksum();
-    if (!wait_for(request, result)) return;
-    result.start = now();
-    ++running_;
+    std::optional<Json> body;
     try {
-      Json body = with_answers(request.body, [&](int64_t turn) {
-        const auto found = answers.find(turn);
-        return found == answers.end() ? nullptr : &found->second;
-      });
-      ask(http, request.chat(), std::move(body), result);
-    } catch (const HttpError& error) {
-      set_error(result, name_of(error.failure()), error.what());
+      body = with_answers(request.body, answers);
+      result.asked = body.has_value();
     } catch (const Error& error) {
-      set_error(result, "not understood", error.what());
+      set_error(result, "cannot be asked", error.what());
     }
-    --running_;
-    result.end = now();
+    if (body) {
+      const double begins = options_.timed ? request.at : 0;
+      if (!wait_until(std::max(begins, client.rests_until))) return;
+      if (options_.timed) result.late = now() - request.at;
+      ask(client, request.chat(), std::move(*body), result);
+    }
     if (result.answered()) answers[request.turn] = {result.text, result.ids};
-    const bool failed = !result.error.empty();
     keep(std::move(result));
-    if (failed) pause(kPauseSeconds);
-    if (stop_) return;
+    if (time_is_up()) return;
   }
 }
 
-// False when the time is up before the request's has come.
-bool LoadRun::wait_for(const AskedRequest& request, LoadResult& result) {
-  if (options_.timed) {
-    while (now() < request.at && !time_is_up()) pause(request.at - now());
-    result.late = now() - request.at;
-  }
-  return !time_is_up();
-}
-
-void LoadRun::pause(double seconds) const {
-  const double end = now() + seconds;
-  for (double left = seconds; left > 0 && !stop_; left = end - now())
+// False when the run ends before.
+bool LoadRun::wait_until(double time) const {
+  while (!time_is_up()) {
+    const double left = time - now();
+    if (left <= 0) return true;
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, 0.1)));
+  }
+  return false;
 }
 
-void LoadRun::ask(HttpClient& http, bool chat, Json body, LoadResult& result) {
+void LoadRun::ask(Client& client, bool chat, Json body, LoadResult& result) {
+  double rest = kRestSeconds;
+  result.start = now();
+  ++running_;
+  try {
+    rest = send(client.http, chat, std::move(body), result);
+  } catch (const HttpError& error) {
+    set_error(result, name_of(error.failure()), error.what());
+  } catch (const Error& error) {
+    set_error(result, "not understood", error.what());
+  }
+  --running_;
+  result.end = now();
+  if (!result.error.empty()) client.rests_until = result.end + rest;
+}
+
+// Gives back for how long the client should rest when the request failed.
+double LoadRun::send(HttpClient& http, bool chat, Json body, LoadResult& result) {
   AnswerStream stream(
       result, [this] { return now(); }, pieces_);
   HttpCall call;
@@ -170,23 +190,25 @@ void LoadRun::ask(HttpClient& http, bool chat, Json body, LoadResult& result) {
   call.stop = [this] { return stop_.load(); };
   const HttpReply reply = http.send(call);
   result.stopped = reply.stopped;
-  if (reply.stopped || !result.error.empty()) return;
+  if (reply.stopped || !result.error.empty()) return kRestSeconds;
   if (reply.status / 100 != 2) {
     const ServerError error = parse_server_error(reply.body);
     set_error(result,
               fmt::format("HTTP {}{}{}", reply.status, error.code.empty() ? "" : " ", error.code),
               error.message);
-    if (reply.retry_after) pause(std::min(*reply.retry_after, kLongestPause) - kPauseSeconds);
-  } else if (!stream.done()) {
-    set_error(result, "broken off", "the stream ended before [DONE]");
-  } else if (result.pieces.empty() && result.usage.answer.value_or(0) == 0) {
-    set_error(result, "empty answer", "the stream had no text and told of no tokens");
+    return std::clamp(reply.retry_after.value_or(0), kRestSeconds, kLongestRest);
   }
+  if (!stream.done())
+    set_error(result, "broken off", "the stream ended before [DONE]");
+  else if (result.pieces.empty() && result.usage.answer.value_or(0) == 0)
+    set_error(result, "empty answer", "the stream had no text and told of no tokens");
+  return kRestSeconds;
 }
 
 void LoadRun::keep(LoadResult result) {
   const std::lock_guard lock(mutex_);
   if (!result.error.empty()) ++failed_;
+  if (result.answered()) ++answered_;
   results_.push_back(std::move(result));
 }
 
@@ -194,7 +216,7 @@ LoadRun::Progress LoadRun::progress() const {
   const std::lock_guard lock(mutex_);
   Progress p;
   p.failed = failed_;
-  p.answered = static_cast<int64_t>(results_.size()) - failed_;
+  p.answered = answered_;
   p.running = running_;
   p.pieces = pieces_;
   p.seconds = now();
@@ -203,8 +225,7 @@ LoadRun::Progress LoadRun::progress() const {
 }
 
 std::vector<LoadResult> LoadRun::results() {
-  for (std::thread& thread : threads_)
-    if (thread.joinable()) thread.join();
+  join();
   if (thrown_) std::rethrow_exception(thrown_);
   std::sort(results_.begin(), results_.end(),
             [](const LoadResult& a, const LoadResult& b) { return a.number < b.number; });

@@ -41,13 +41,14 @@ struct LoadResult {
   ServerUsage usage;
   std::string error, detail;  // its kind, and the first words about it; empty: answered
   bool stopped = false;       // by Ctrl-C
+  bool asked = true;          // false: an answer that it holds was not given
 
-  bool answered() const { return error.empty() && !stopped; }
+  bool answered() const { return error.empty() && !stopped && asked; }
 };
 
 class LoadRun {
  public:
-  // `source` is asked from all threads, one at a time.
+  // `source` is asked from all threads, one at a time. Throws Error when so many cannot be started.
   LoadRun(LoadOptions options, SessionSource source);
   ~LoadRun();  // stops
   LoadRun(const LoadRun&) = delete;
@@ -64,14 +65,20 @@ class LoadRun {
   std::vector<LoadResult> results();
 
  private:
-  void client();
-  void run_session(HttpClient& http, const LoadSession& session);
-  bool wait_for(const AskedRequest& request, LoadResult& result);
-  void ask(HttpClient& http, bool chat, nlohmann::ordered_json body, LoadResult& result);
-  void pause(double seconds) const;
+  struct Client {
+    HttpClient http;
+    double rests_until = 0;  // after it was refused
+  };
+
+  void be_client();
+  void run_session(Client& client, const LoadSession& session);
+  void ask(Client& client, bool chat, nlohmann::ordered_json body, LoadResult& result);
+  double send(HttpClient& http, bool chat, nlohmann::ordered_json body, LoadResult& result);
+  bool wait_until(double time) const;
   double now() const;
   bool time_is_up() const;
   void keep(LoadResult result);
+  void join();
 
   LoadOptions options_;
   SessionSource source_;
@@ -80,7 +87,7 @@ class LoadRun {
   std::atomic<int64_t> running_{0}, pieces_{0};
   mutable std::mutex mutex_;  // of what follows, and the source
   std::vector<LoadResult> results_;
-  int64_t failed_ = 0, clients_ = 0;
+  int64_t answered_ = 0, failed_ = 0, clients_ = 0;
   std::exception_ptr thrown_;
   std::vector<std::thread> threads_;
 };

@@ -46,11 +46,32 @@ class Numbers {
   int64_t even(LengthRange r) {
     return r.min + static_cast<int64_t>(next() % static_cast<uint64_t>(r.max - r.min + 1));
   }
+  // Even in its logarithm, bit by bit: the root, the fourth root, ... of the range's width.
+  // Libraries differ in the last bits of logarithms and exponentials, in roots and products they do
+  // not.
   int64_t length(LengthRange r) {
-    const double low = std::log(static_cast<double>(r.min)),
-                 high = std::log(static_cast<double>(r.max) + 1);
-    const auto drawn = static_cast<int64_t>(std::exp(low + fraction() * (high - low)));
-    return std::clamp(drawn, r.min, r.max);
+    const auto min = static_cast<double>(r.min);
+    double factor = 1, root = (static_cast<double>(r.max) + 1) / min;
+    uint64_t bits = next();
+    for (int i = 0; i < 40; ++i, bits >>= 1) {
+      root = std::sqrt(root);
+      if (bits & 1) factor *= root;
+    }
+    return std::clamp(static_cast<int64_t>(min * factor), r.min, r.max);
+  }
+  // Of mean 1, as between things that happen by chance. John von Neumann's way, with nothing but
+  // comparisons: falling runs of numbers, of which the first is kept when the run's length is odd.
+  double gap() {
+    for (double whole = 0;; ++whole) {
+      const double first = fraction();
+      bool odd = true;
+      double last = first;
+      for (double drawn = fraction(); drawn < last; drawn = fraction()) {
+        last = drawn;
+        odd = !odd;
+      }
+      if (odd) return whole + first;
+    }
   }
 
  private:
@@ -116,8 +137,9 @@ class Conversations {
 
  private:
   LoadSession make(int64_t index) {
-    Numbers numbers(Numbers(o_.seed ^ (static_cast<uint64_t>(index) << 20)).next());
-    if (o_.rate > 0) begins_ += index == 0 ? 0 : -std::log(1 - numbers.fraction()) / o_.rate;
+    const uint64_t of_seed = Numbers(o_.seed).next();
+    Numbers numbers(Numbers(of_seed ^ static_cast<uint64_t>(index)).next());
+    if (o_.rate > 0) begins_ += index == 0 ? 0 : numbers.gap() / o_.rate;
     Said said(o_);
     int64_t prompt = numbers.length(o_.prompt);
     if (const int64_t shared = std::min(o_.shared, prompt - 1); shared > 0) {

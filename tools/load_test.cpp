@@ -1,23 +1,29 @@
 // braid load against a server in this process whose answers a test decides.
 #include "base/check.h"
-#include "server/http_server.h"
+#include "base/checksum.h"
 #include "tools/command_test_support.h"
 #include "tools/files.h"
 #include "tools/load_answers.h"
 #include "tools/load_memory.h"
 #include "tools/load_report.h"
+#include "tools/load_run.h"
 #include "tools/load_synthetic.h"
 #include "tools/load_trace.h"
+#include "tools/server_test_support.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <pthread.h>
+#include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
-#include <thread>
 
 namespace braid {
 namespace {
@@ -76,6 +82,62 @@ TEST(LoadSynthetic, LengthsAndTurnsStayInTheirRanges) {
   EXPECT_EQ(turns, (std::set<int64_t>{0, 1, 2, 3}));
 }
 
+// That of one seed is in no other's.
+TEST(LoadSynthetic, SeedsHaveNothingInCommon) {
+  std::set<std::string> seen;
+  for (const uint64_t seed : {0u, 1u, 2u, (1u << 20) + 1, 3u << 20}) {
+    SyntheticOptions o;
+    o.seed = seed;
+    o.turns = {1, 1};
+    for (const AskedRequest& request : all_of(synthetic_sessions(o, 40)))
+      EXPECT_TRUE(seen.insert(request.checksum()).second);
+  }
+}
+
+TEST(LoadSynthetic, LengthsAreEvenInTheirLogarithms) {
+  SyntheticOptions o;
+  o.form = LoadForm::kIds;
+  o.prompt = {16, 1023};
+  o.turns = {1, 1};
+  std::map<int, int> octaves;
+  constexpr int kN = 3000;
+  for (const AskedRequest& request : all_of(synthetic_sessions(o, kN)))
+    ++octaves[std::ilogb(static_cast<double>(request.body["prompt"].size()))];
+  ASSERT_EQ(octaves.size(), 6u);
+  for (const auto& [octave, n] : octaves) EXPECT_NEAR(n, kN / 6, 82) << octave;  // 4 deviations
+}
+
+TEST(LoadSynthetic, SessionsBeginAsByChance) {
+  SyntheticOptions o;
+  o.rate = 4;
+  o.prompt = {2, 2};
+  o.turns = {1, 1};
+  constexpr int kN = 4000;
+  const auto all = all_of(synthetic_sessions(o, kN));
+  EXPECT_NEAR(all.back().at, kN / o.rate, 4 * std::sqrt(kN) / o.rate);
+  int longer = 0, thrice = 0;
+  for (size_t i = 1; i < all.size(); ++i) {
+    const double gap = (all[i].at - all[i - 1].at) * o.rate;
+    ASSERT_GE(gap, 0);
+    longer += gap > 1;
+    thrice += gap > 3;
+  }
+  EXPECT_NEAR(longer, kN * std::exp(-1), 122);  // 4 deviations
+  EXPECT_NEAR(thrice, kN * std::exp(-3), 55);
+}
+
+// What a seed means is the same everywhere, and stays: figures of runs are compared by it.
+TEST(LoadSynthetic, ASeedMeansTheSameEverywhere) {
+  SyntheticOptions o;
+  o.rate = 3;
+  o.pause = 0.5;
+  o.temperatures = {0, 0.8};
+  std::string text;
+  for (const AskedRequest& request : all_of(synthetic_sessions(o, 200)))
+    text += trace_line(request);
+  EXPECT_EQ(fmt::format("{:016x}", checksum64(std::as_bytes(std::span(text)))), "bd926d7dc89562f1");
+}
+
 TEST(LoadTrace, WhatIsWrittenIsRead) {
   SyntheticOptions o;
   o.rate = 2;
@@ -111,24 +173,23 @@ TEST(LoadTrace, BadLinesAreNamed) {
   EXPECT_THAT(problem(R"({"prompt":"a","messages":[]})"), HasSubstr("either"));
   EXPECT_THAT(problem(R"({"prompt":"a","at":-1})"), HasSubstr("\"at\""));
   EXPECT_THAT(problem(R"({"prompt":"a","session":"x"})"), HasSubstr("\"session\""));
+  EXPECT_THAT(problem(R"({"prompt":["a",{"answer":0}]})"),
+              HasSubstr("t:3: {\"answer\":0}: its session has no such turn before this one"));
   EXPECT_THROW(parse_trace("t", "\n"), Error);
 }
 
 TEST(LoadTrace, AnswersTakeTheirPlaces) {
-  const GivenAnswer answer{"Yes", {7, 8}};
-  const auto given = [&](int64_t turn) { return turn == 0 ? &answer : nullptr; };
+  const std::map<int64_t, GivenAnswer> given = {{0, {"Yes", {7, 8}}}};
   const auto filled = [&](const char* body) {
-    return with_answers(Json::parse(body), given).dump();
+    return with_answers(Json::parse(body), given)->dump();
   };
   EXPECT_EQ(filled(R"({"messages":[{"role":"user","content":"a"},{"answer":0}]})"),
             R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"Yes"}]})");
   EXPECT_EQ(filled(R"({"prompt":["a ",{"answer":0}," b"]})"), R"({"prompt":"a Yes b"})");
   EXPECT_EQ(filled(R"({"prompt":[1,{"answer":0},2]})"), R"({"prompt":[1,7,8,2]})");
   EXPECT_EQ(filled(R"({"prompt":[1,2]})"), R"({"prompt":[1,2]})");
-  EXPECT_THROW(filled(R"({"prompt":["a",{"answer":1}]})"), Error);
-  const GivenAnswer without_ids{"Yes", {}};
-  EXPECT_THROW(with_answers(Json::parse(R"({"prompt":[1,{"answer":0}]})"),
-                            [&](int64_t) { return &without_ids; }),
+  EXPECT_FALSE(with_answers(Json::parse(R"({"prompt":["a",{"answer":1}]})"), given));
+  EXPECT_THROW(with_answers(Json::parse(R"({"prompt":[1,{"answer":0}]})"), {{0, {"Yes", {}}}}),
                Error);
 }
 
@@ -142,6 +203,62 @@ TEST(LoadReport, Percentiles) {
   EXPECT_DOUBLE_EQ(p.max, 5);
   EXPECT_EQ(percentiles({}).n, 0);
   EXPECT_DOUBLE_EQ(percentiles({7}).p99, 7);
+}
+
+TEST(LoadReport, TimesAreThoseOfTheirParts) {
+  LoadResult first, later, uncounted, failed, unasked;
+  first.start = 1, first.pieces = {1.5, 1.6, 1.8}, first.end = 2;
+  first.usage = {.prompt = 10, .answer = 4, .cached = 5};
+  later.turn = 1, later.start = 2, later.late = 0.5, later.pieces = {2.25, 2.75}, later.end = 3;
+  later.usage = {.prompt = 20, .answer = 3, .cached = {}};
+  uncounted.start = 3, uncounted.pieces = {3.125}, uncounted.end = 3.5;
+  failed.start = 4, failed.end = 5, failed.error = "HTTP 503", failed.detail = "full";
+  unasked.asked = false;
+  LoadOptions options;
+  options.timed = true;
+  const LoadSummary s =
+      summarize(std::vector{first, later, uncounted, failed, failed, unasked}, options, {});
+  EXPECT_EQ(s.answered, 3);
+  EXPECT_EQ(s.failed, 2);
+  EXPECT_EQ(s.not_asked, 1);
+  EXPECT_EQ(s.errors.at("HTTP 503"), (std::pair<int64_t, std::string>{2, "full"}));
+  EXPECT_DOUBLE_EQ(s.seconds, 5);
+  EXPECT_EQ(s.first.n, 3);
+  EXPECT_DOUBLE_EQ(s.first.p50, 0.25);
+  EXPECT_DOUBLE_EQ(s.first.max, 0.5);
+  EXPECT_EQ(s.first_later.n, 1);
+  EXPECT_DOUBLE_EQ(s.first_later.mean, 0.25);
+  EXPECT_EQ(s.between.n, 3);
+  EXPECT_DOUBLE_EQ(s.between.p50, 0.2);
+  EXPECT_DOUBLE_EQ(s.between.max, 0.5);
+  EXPECT_EQ(s.per_token.n, 2);
+  EXPECT_DOUBLE_EQ(s.per_token.mean, (0.3 / 3 + 0.5 / 2) / 2);
+  EXPECT_DOUBLE_EQ(s.whole.mean, 2.5 / 3);
+  EXPECT_DOUBLE_EQ(s.late.max, 0.5);
+  EXPECT_EQ(s.prompt_tokens, 30);
+  EXPECT_EQ(s.answer_tokens, 7);
+  EXPECT_EQ(s.cached_tokens, 5);
+  EXPECT_EQ(s.cached_of, 10);
+  EXPECT_EQ(s.uncounted, 1);
+  const std::string text = load_report_md(s);
+  EXPECT_THAT(text, testing::StartsWith("3 answers in 5.0 s from 1 client, 2 failed, 1 not asked"));
+  EXPECT_THAT(text, HasSubstr("a second: 0.60 answers, 1.40 tokens of answers, 6.00 of prompts\n"
+                              "tokens: 7 of answers, 30 of prompts\n"
+                              "cached: 5 of 10 tokens of prompts, 50.0%\n"
+                              "of 1 answers the server told no usage\n"));
+}
+
+TEST(LoadReport, MemoryGrowsAfterTheSecondMinute) {
+  std::vector<MemorySample> samples;
+  constexpr int64_t kMiB = 1 << 20;
+  for (int i = 0; i <= 5; ++i)
+    samples.push_back({60.0 * i, (100 + i + (i < 2 ? 0 : 50)) * kMiB, 0});
+  const LoadSummary s = summarize({}, LoadOptions(), samples);
+  EXPECT_THAT(
+      load_report_md(s),
+      HasSubstr("resident memory: 100.00 MiB at first, 155.00 MiB at the end, 155.00 MiB at "
+                "most; grows by 1.000 MiB a minute after the second minute\n"));
+  EXPECT_NEAR(load_report_json(s)["memory_growth_bytes_per_minute"].get<double>(), kMiB, 1);
 }
 
 TEST(LoadMemory, GrowthIsThatOfTheLine) {
@@ -160,72 +277,8 @@ TEST(LoadMemory, GrowthIsThatOfTheLine) {
   EXPECT_THROW(read_memory(0x7fffffff), Error);
 }
 
-// Answers of as many words as asked for, which depend on the prompt alone, unless told otherwise.
-class FakeServer {
- public:
-  FakeServer() {
-    const auto routes = std::make_shared<Routes>();
-    routes->add("GET", "/v1/models",
-                [this](auto exchange) { exchange->reply(200, "application/json", models); });
-    for (const char* path : {"/v1/completions", "/v1/chat/completions"})
-      routes->add("POST", path, [this](auto exchange) { answer(*exchange); });
-    HttpServerOptions options;
-    options.port = 0;
-    server_ = std::make_unique<HttpServer>(
-        std::move(options), routes,
-        ErrorBody{.status = 503, .message = "", .type = {}, .param = {}, .code = {}});
-    server_->open(routes);
-  }
-
-  std::string url() const { return server_->address(); }
-  std::vector<Json> bodies() {
-    const std::lock_guard lock(mutex_);
-    return bodies_;
-  }
-
-  std::string models = R"({"data":[{"id":"fake"}]})";
-  std::string tail = "data: [DONE]\n\n";
-  std::atomic<int> status{200};
-  std::atomic<int> changed{-1};  // whose text is another: the n-th that comes
-
- private:
-  void answer(Exchange& exchange) {
-    const Json body = Json::parse(exchange.request().body);
-    int index = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      index = static_cast<int>(bodies_.size());
-      bodies_.push_back(body);
-    }
-    if (status != 200)
-      return exchange.reply(status, "application/json",
-                            R"({"error":{"message":"Nothing today.","code":"closed"}})");
-    const bool chat = body.contains("messages");
-    const size_t seed = std::hash<std::string>()(body[chat ? "messages" : "prompt"].dump());
-    exchange.begin(200, "text/event-stream");
-    const int64_t n = body["max_tokens"];
-    for (int64_t i = 0; i < n; ++i) {
-      const std::string word = fmt::format("{} ", (seed >> i % 40) % 1000);
-      Json choice = {{"index", 0}};
-      const std::string text = index == changed && i == n - 1 ? "other" : word;
-      if (chat)
-        choice["delta"] = {{"content", text}};
-      else
-        choice["text"] = text;
-      exchange.write("data: " + Json({{"choices", {choice}}}).dump() + "\n\n");
-    }
-    exchange.write(fmt::format(
-        "data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":100,\"completion_tokens\":{},"
-        "\"prompt_tokens_details\":{{\"cached_tokens\":25}}}}}}\n\n{}",
-        n, tail));
-    exchange.end();
-  }
-
-  std::mutex mutex_;
-  std::vector<Json> bodies_;
-  std::unique_ptr<HttpServer> server_;
-};
-
+// With a server whose answers have as many words as asked for and depend on the prompt alone,
+// unless told otherwise.
 class Load : public testing::Test {
  protected:
   Load()
@@ -236,13 +289,56 @@ class Load : public testing::Test {
   ~Load() override { std::filesystem::remove_all(folder_); }
 
   std::string file(const char* name) const { return (folder_ / name).string(); }
-  test::Outcome load(std::vector<std::string> arguments) const {
+  test::Outcome load(std::vector<std::string> arguments,
+                     const Environment& environment = {}) const {
     arguments.insert(arguments.begin(), {"load", "--url", server_.url()});
-    return test::run_command(load_command, arguments);
+    return test::run_command(load_command, arguments, environment);
   }
 
+  std::string tail_ = "data: [DONE]\n\n";
+  int refused_ = 0;  // so many are
+  std::string retry_after_;
+  std::set<size_t> broken_;  // which answers end before [DONE]: the n-th that comes
+  std::string key_;          // that the last one showed
+  size_t changed_ = -1;      // whose text is another
   std::filesystem::path folder_;
-  FakeServer server_;
+  test::FakeServer server_{[this](Exchange& exchange, const Json& body, size_t index) {
+    answer(exchange, body, index);
+  }};
+
+ private:
+  void answer(Exchange& exchange, const Json& body, size_t index) {
+    const std::lock_guard lock(mutex_);
+    key_ = exchange.request().header("Authorization");
+    if (refused_ > 0) {
+      --refused_;
+      HttpHeaders more;
+      if (!retry_after_.empty()) more.emplace_back("Retry-After", retry_after_);
+      return exchange.reply(503, "application/json",
+                            R"({"error":{"message":"Nothing today.","code":"closed"}})", more);
+    }
+    const bool chat = body.contains("messages");
+    const size_t seed = std::hash<std::string>()(body[chat ? "messages" : "prompt"].dump());
+    exchange.begin(200, "text/event-stream");
+    const int64_t n = body["max_tokens"];
+    for (int64_t i = 0; i < n; ++i) {
+      const std::string word = fmt::format("{} ", (seed >> i % 40) % 1000);
+      Json choice = {{"index", 0}};
+      const std::string text = index == changed_ && i == n - 1 ? "other" : word;
+      if (chat)
+        choice["delta"] = {{"content", text}};
+      else
+        choice["text"] = text;
+      exchange.write("data: " + Json({{"choices", {choice}}}).dump() + "\n\n");
+    }
+    exchange.write(fmt::format(
+        "data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":100,\"completion_tokens\":{},"
+        "\"prompt_tokens_details\":{{\"cached_tokens\":25}}}}}}\n\n{}",
+        n, broken_.contains(index) ? "" : tail_));
+    exchange.end();
+  }
+
+  std::mutex mutex_;
 };
 
 TEST_F(Load, TheReportCountsWhatTheServerTells) {
@@ -268,13 +364,16 @@ TEST_F(Load, TheReportCountsWhatTheServerTells) {
   EXPECT_EQ(report["cached_tokens"], 1250);
   EXPECT_EQ(report["first_token_s"]["n"], 50);
   EXPECT_EQ(report["between_pieces_s"]["n"], tokens - 50);
-  EXPECT_LE(report["first_token_s"]["p50"], report["first_token_s"]["max"]);
   EXPECT_LE(report["first_token_s"]["max"], report["answer_s"]["max"]);
+  EXPECT_NEAR(report["answers_per_second"].get<double>() * report["seconds"].get<double>(), 50,
+              1e-6);
 
   const test::Outcome md = load({"--requests", "20"});
   EXPECT_EQ(md.code, kDone) << md.err;
   EXPECT_THAT(md.out, HasSubstr("20 answers in "));
   EXPECT_THAT(md.out, HasSubstr("| time to first token, s "));
+  EXPECT_THAT(md.out, testing::ContainsRegex("\na second: [0-9.]+ answers, [0-9.]+ tokens of "
+                                             "answers, [0-9.]+ of prompts\ntokens: "));
   EXPECT_THAT(md.out, HasSubstr("cached: 500 of 2,000 tokens of prompts, 25.0%"));
 }
 
@@ -293,7 +392,7 @@ TEST_F(Load, TheSameTraceAloneAndTogether) {
   EXPECT_EQ(outcome.code, kDone) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("40 answers as in " + alone + ", 0 otherwise; 10 are new"));
 
-  server_.changed = static_cast<int>(server_.bodies().size()) + 17;
+  changed_ = server_.bodies().size() + 17;
   outcome = load({"--trace", trace, "--compare", alone});
   EXPECT_EQ(outcome.code, kFailed);
   EXPECT_THAT(outcome.out, HasSubstr("39 answers as in " + alone + ", 1 otherwise"));
@@ -320,16 +419,50 @@ TEST_F(Load, LaterTurnsHoldWhatWasAnswered) {
 
 TEST_F(Load, FailuresAreCountedByKind) {
   const std::vector<std::string> one = {"--requests", "1", "--turns", "1"};
-  server_.tail = "data: {\"error\":{\"message\":\"planted\"}}\n\n";
+  tail_ = "data: {\"error\":{\"message\":\"planted\"}}\n\n";
   test::Outcome outcome = load(one);
   EXPECT_EQ(outcome.code, kFailed);
   EXPECT_THAT(outcome.out, HasSubstr("1 x error in the stream: planted"));
-  server_.tail = "";
+  tail_ = "";
   EXPECT_THAT(load(one).out, HasSubstr("1 x broken off: "));
-  server_.tail = "data: junk\n\n";
+  tail_ = "data: junk\n\n";
   EXPECT_THAT(load(one).out, HasSubstr("1 x not understood: "));
-  server_.status = 503;
+  refused_ = 1;
   EXPECT_THAT(load(one).out, HasSubstr("1 x HTTP 503 closed: Nothing today."));
+}
+
+TEST_F(Load, WhatNeedsAnAnswerThatFailedIsNotAsked) {
+  const std::vector<std::string> asked = {"--requests",      "12",      "--turns", "3",
+                                          "--prompt-tokens", "10-2000", "--seed",  "7",
+                                          "--real-answers",  "-o",      "json"};
+  broken_ = {0};
+  const test::Outcome outcome = load(asked);
+  EXPECT_EQ(outcome.code, kFailed);
+  const Json report = Json::parse(outcome.out);
+  EXPECT_EQ(report["failed"], 1);
+  EXPECT_EQ(report["not_asked"], 2);
+  EXPECT_EQ(report["answered"], 9);
+  EXPECT_EQ(report["errors"].size(), 1u);
+  EXPECT_EQ(report["errors"]["broken off"]["count"], 1);
+  EXPECT_EQ(server_.bodies().size(), 10u);
+}
+
+TEST_F(Load, ARefusedClientRestsAndTheRestIsNotTheRequests) {
+  refused_ = 2;
+  retry_after_ = "1";
+  const auto began = std::chrono::steady_clock::now();
+  test::Outcome outcome =
+      load({"--requests", "3", "--turns", "3-3", "--prompt-tokens", "10-2000", "-o", "json"});
+  EXPECT_EQ(outcome.code, kFailed);
+  Json report = Json::parse(outcome.out);
+  EXPECT_EQ(report["failed"], 2);
+  EXPECT_EQ(report["answered"], 1);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_LT(report["answer_s"]["max"], 0.9);
+  // Nobody waits after the last one.
+  refused_ = 1;
+  outcome = load({"--requests", "1", "-o", "json"});
+  EXPECT_LT(Json::parse(outcome.out)["seconds"], 0.9);
 }
 
 TEST_F(Load, TimedRequestsWaitForTheirTime) {
@@ -354,6 +487,51 @@ TEST_F(Load, ADurationEndsIt) {
   EXPECT_LT(report["seconds"], 5);
 }
 
+TEST_F(Load, ADurationEndsWaiting) {
+  std::ofstream(file("trace")) << R"({"prompt":"a","max_tokens":1})"
+                               << "\n"
+                               << R"({"prompt":"b","max_tokens":1,"at":100})"
+                               << "\n";
+  const auto began = std::chrono::steady_clock::now();
+  const test::Outcome outcome =
+      load({"--trace", file("trace"), "--timed", "--duration", "0.3", "-o", "json"});
+  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out)["answered"], 1);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+}
+
+// The stacks of its threads find no room in the address space, once the first one runs.
+TEST(LoadRun, ThreadsThatCannotBeStartedAreAnError) {
+  pthread_attr_t usual, endless;
+  pthread_getattr_default_np(&usual);
+  pthread_getattr_default_np(&endless);
+  pthread_attr_setstacksize(&endless, size_t{1} << 47);
+  LoadOptions options;
+  options.target = HttpTarget::of_url("http://127.0.0.1:1");
+  options.clients = 4096;
+  std::string problem;
+  try {
+    LoadRun run(options, [&]() -> std::optional<LoadSession> {
+      pthread_setattr_default_np(&endless);
+      return std::nullopt;
+    });
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  pthread_setattr_default_np(&usual);
+  EXPECT_THAT(problem, HasSubstr(" of 4096 clients could be started: "));
+  EXPECT_THAT(problem, HasSubstr("--clients"));
+}
+
+TEST_F(Load, TheKeyOfTheCommandLineCountsBeforeThatOfTheEnvironment) {
+  const Environment environment = {{"BRAID_API_KEY", "of-the-environment"}};
+  write_file(file("key"), "of-a-file\n");
+  EXPECT_EQ(load({"--requests", "1"}, environment).code, kDone);
+  EXPECT_EQ(key_, "Bearer of-the-environment");
+  EXPECT_EQ(load({"--requests", "1", "--api-key-file", file("key")}, environment).code, kDone);
+  EXPECT_EQ(key_, "Bearer of-a-file");
+}
+
 TEST_F(Load, WhatIsWrongIsSaidInALine) {
   test::expect_one_line(
       test::run_command(load_command, {"load", "--url", "http://127.0.0.1:1", "--requests", "1"}),
@@ -362,6 +540,16 @@ TEST_F(Load, WhatIsWrongIsSaidInALine) {
   test::expect_one_line(load({"--turns", "x"}), kUsage, "--turns");
   test::expect_one_line(load({"--body", "3"}), kFailed, "--body");
   test::expect_one_line(load({"--trace", "/nowhere/t"}), kFailed, "/nowhere/t");
+  test::expect_one_line(load({"--completions", "ids", "--real-answers"}), kFailed,
+                        "take --completions text");
+  test::expect_one_line(load({"--api-key", "a", "--api-key-file", "b"}), kUsage, "excludes");
+  // Before anything is asked.
+  write_file(file("junk"), "{\"number\": 1}\n");
+  test::expect_one_line(load({"--compare", file("junk")}), kFailed, "junk:1: is no answer");
+  test::expect_one_line(load({"--compare", "/nowhere/c"}), kFailed, "/nowhere/c");
+  test::expect_one_line(load({"--answers", "/nowhere/a"}), kFailed,
+                        "/nowhere/a: cannot be written");
+  EXPECT_TRUE(server_.bodies().empty());
   test::expect_one_line(load({"--write-trace", file("t")}), kFailed, "--requests");
   test::expect_one_line(load({"--watch-pid", "2147483647", "--requests", "1"}), kFailed,
                         "is it running?");

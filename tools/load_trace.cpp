@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -47,6 +47,23 @@ bool stands_for_answer(const Json& part) {
          part["answer"].is_number_integer();
 }
 
+const Json& parts_of(const Json& body) {
+  return body.at(body.contains("messages") ? "messages" : "prompt");
+}
+
+// Answers come from turns before.
+void check_answers(const LoadSession& session, const std::function<std::string(int64_t)>& place) {
+  std::set<int64_t> before;
+  for (const AskedRequest& request : session) {
+    if (const Json& parts = parts_of(request.body); parts.is_array())
+      for (const Json& part : parts)
+        if (stands_for_answer(part) && !before.contains(part["answer"].get<int64_t>()))
+          fail("{}: {}: its session has no such turn before this one", place(request.number),
+               part.dump());
+    before.insert(request.turn);
+  }
+}
+
 Json message_of(const std::string& text) { return {{"role", "assistant"}, {"content", text}}; }
 
 }  // namespace
@@ -59,22 +76,24 @@ std::string AskedRequest::checksum() const {
 std::vector<LoadSession> parse_trace(const std::string& path, std::string_view text) {
   std::vector<LoadSession> sessions;
   std::map<int64_t, size_t> places;
-  int64_t number = 0, line_number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    AskedRequest request = parse_line(line, number++, fmt::format("{}:{}", path, line_number));
+  std::vector<int64_t> lines;  // of the requests
+  const auto place_of = [&](int64_t number) {
+    return fmt::format("{}:{}", path, lines[static_cast<size_t>(number)]);
+  };
+  for_each_line(text, [&](std::string_view line, int64_t line_number) {
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
+    const auto number = static_cast<int64_t>(lines.size());
+    lines.push_back(line_number);
+    AskedRequest request = parse_line(line, number, place_of(number));
     const auto [place, added] = places.try_emplace(request.session, sessions.size());
     if (added) sessions.emplace_back();
     sessions[place->second].push_back(std::move(request));
-  }
+  });
   if (sessions.empty()) fail("{}: holds no request", path);
   for (LoadSession& session : sessions)
     std::stable_sort(session.begin(), session.end(),
                      [](const AskedRequest& a, const AskedRequest& b) { return a.turn < b.turn; });
+  for (const LoadSession& session : sessions) check_answers(session, place_of);
   std::stable_sort(sessions.begin(), sessions.end(),
                    [](const auto& a, const auto& b) { return a.front().at < b.front().at; });
   return sessions;
@@ -102,15 +121,9 @@ SessionSource as_source(std::vector<LoadSession> sessions, std::optional<int64_t
   };
 }
 
-Json with_answers(const Json& body, const std::function<const GivenAnswer*(int64_t)>& given) {
-  const char* name = body.contains("messages") ? "messages" : "prompt";
-  const Json& parts = body.at(name);
+std::optional<Json> with_answers(const Json& body, const std::map<int64_t, GivenAnswer>& given) {
+  const Json& parts = parts_of(body);
   if (!parts.is_array() || std::none_of(parts.begin(), parts.end(), stands_for_answer)) return body;
-  const auto answer = [&](const Json& part) {
-    const GivenAnswer* found = given(part["answer"].get<int64_t>());
-    if (found == nullptr) fail("the answer to turn {} is not there", part["answer"].dump());
-    return found;
-  };
   const bool ids =
       std::any_of(parts.begin(), parts.end(), [](const Json& part) { return part.is_number(); });
   Json whole = Json::array();
@@ -123,19 +136,24 @@ Json with_answers(const Json& body, const std::function<const GivenAnswer*(int64
         whole.push_back(part);
       continue;
     }
-    const GivenAnswer* found = answer(part);
+    const auto found = given.find(part["answer"].get<int64_t>());
+    if (found == given.end()) return std::nullopt;
+    const GivenAnswer& answer = found->second;
     if (body.contains("messages")) {
-      whole.push_back(message_of(found->text));
+      whole.push_back(message_of(answer.text));
     } else if (ids) {
-      if (found->ids.empty() && !found->text.empty())
+      if (answer.ids.empty() && !answer.text.empty())
         fail("the server tells no ids of its answers, which a later prompt needs");
-      for (const int32_t id : found->ids) whole.push_back(id);
+      for (const int32_t id : answer.ids) whole.push_back(id);
     } else {
-      text += found->text;
+      text += answer.text;
     }
   }
   Json result = body;
-  result[name] = body.contains("messages") || ids ? std::move(whole) : Json(text);
+  if (body.contains("messages"))
+    result["messages"] = std::move(whole);
+  else
+    result["prompt"] = ids ? std::move(whole) : Json(text);
   return result;
 }
 

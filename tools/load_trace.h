@@ -3,13 +3,14 @@
 // A trace is JSON, one request a line. "at" (seconds), "session" and "turn" say when it is its
 // turn; all else is the body as the server gets it, "messages" for chat completions, "prompt" for
 // completions. {"answer": 3}, as a message, as a part of a list of texts or among the ids of a
-// prompt, stands for the answer to the session's turn 3.
+// prompt, stands for the answer to the session's turn 3, which must come before it.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,9 +46,9 @@ struct GivenAnswer {
   std::string text;
   std::vector<int32_t> ids;
 };
-// The body with answers where they are asked for; null for an answer that is not there. Throws
-// Error where ids are needed and the server gave none.
-nlohmann::ordered_json with_answers(const nlohmann::ordered_json& body,
-                                    const std::function<const GivenAnswer*(int64_t turn)>& given);
+// The body with answers where they are asked for; none when one of them was not given. Throws Error
+// where ids are needed and the server told none.
+std::optional<nlohmann::ordered_json> with_answers(const nlohmann::ordered_json& body,
+                                                   const std::map<int64_t, GivenAnswer>& given);
 
 }  // namespace braid

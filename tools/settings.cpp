@@ -123,6 +123,28 @@ void check_names(const CLI::App& app, const ConfigFile& config) {
   }
 }
 
+// Where a setting comes from; the first counts before the others.
+enum class Place { kEnvironment, kSection, kAllCommands };
+struct Found {
+  Setting setting;
+  Place place;
+};
+
+// Whether an option that excludes this one counts before it.
+bool is_beaten(const Found& one, const std::vector<Found>& all) {
+  const auto excluded = one.setting.option->get_excludes();
+  for (const Found& other : all) {
+    if (std::none_of(excluded.begin(), excluded.end(),
+                     [&](const CLI::Option* option) { return option == other.setting.option; }))
+      continue;
+    if (other.place < one.place) return true;
+    if (other.place == one.place)
+      fail("{} and {}: --{} and --{} exclude each other: leave one out", one.setting.source,
+           other.setting.source, one.setting.name, other.setting.name);
+  }
+  return false;
+}
+
 // What a flag is set to; CLI11 knows these two words.
 std::string flag_word(const Setting& setting) {
   std::string word = setting.values.back();
@@ -156,14 +178,24 @@ std::vector<Setting> find_settings(const CLI::App& app, const CLI::App& command,
                                    const Environment& environment, const ConfigFile& config) {
   check_names(app, config);
   const auto given = given_options(command, arguments);
-  std::vector<Setting> settings;
+  std::vector<Found> found;
+  const auto take = [&](std::optional<Setting> setting, Place place) {
+    if (setting) found.push_back({std::move(*setting), place});
+    return setting.has_value();
+  };
   for (const CLI::Option* option : command.get_options()) {
-    if (!can_be_set(*option) || given.contains(option)) continue;
-    auto setting = from_environment(*option, environment);
-    if (!setting) setting = from_config(*option, config, command.get_name());
-    if (!setting) setting = from_config(*option, config, "");
-    if (setting) settings.push_back(std::move(*setting));
+    const auto excluded = option->get_excludes();
+    if (!can_be_set(*option) || given.contains(option) ||
+        std::any_of(excluded.begin(), excluded.end(),
+                    [&](const CLI::Option* other) { return given.contains(other); }))
+      continue;
+    if (!take(from_environment(*option, environment), Place::kEnvironment) &&
+        !take(from_config(*option, config, command.get_name()), Place::kSection))
+      take(from_config(*option, config, ""), Place::kAllCommands);
   }
+  std::vector<Setting> settings;
+  for (const Found& one : found)
+    if (!is_beaten(one, found)) settings.push_back(one.setting);
   return settings;
 }
 

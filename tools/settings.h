@@ -4,7 +4,9 @@
 // --ctx-size is BRAID_CTX_SIZE, and ctx-size in the file. The command line counts before the
 // environment, the environment before the command's section of the file, that before what stands
 // above all sections. What is found becomes arguments put in front of the command's own, so there
-// is one parser with one set of checks, and each setting remembers where it came from.
+// is one parser with one set of checks, and each setting remembers where it came from. Of options
+// that exclude each other the one that counts before the others is taken; said in the same place,
+// they are an Error.
 #pragma once
 
 #include "tools/config_file.h"

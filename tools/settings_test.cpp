@@ -18,6 +18,7 @@ struct Seen {
   int threads = 0;
   bool json = false, escape = true;
   Strings words;
+  std::string key, key_file;
   std::string positional = "-";
 } seen;
 
@@ -38,6 +39,8 @@ Command two_command(CLI::App& app) {
   CLI::App& command = *app.add_subcommand("two", "");
   static int predict;
   command.add_option("-n,--predict", predict)->required();
+  CLI::Option* file = command.add_option("--key-file", seen.key_file);
+  command.add_option("--key", seen.key)->excludes(file);
   command.add_option("--batch-size", predict);
   return {&command, [] { return kDone; }};
 }
@@ -63,6 +66,26 @@ class Settings : public testing::Test {
   Environment environment_;
   std::string out_;
 };
+
+TEST_F(Settings, OfOptionsThatExcludeEachOtherTheNearerCounts) {
+  const Strings two = {"two", "-n", "1"};
+  config("key = global\n");
+  environment_["BRAID_KEY_FILE"] = "variable";
+  EXPECT_EQ(run(two), "0 ");
+  EXPECT_EQ(seen.key + "|" + seen.key_file, "|variable");
+  EXPECT_EQ(run({"two", "-n", "1", "--key", "typed"}), "0 ");
+  EXPECT_EQ(seen.key + "|" + seen.key_file, "typed|");
+  environment_["BRAID_KEY"] = "variable";
+  EXPECT_EQ(run(two),
+            "1 braid: BRAID_KEY_FILE and BRAID_KEY: --key-file and --key exclude each other: leave "
+            "one out\n");
+  environment_.clear();
+  config("key-file = global\n[two]\nkey = section\n");
+  EXPECT_EQ(run(two), "0 ");
+  EXPECT_EQ(seen.key + "|" + seen.key_file, "section|");
+  EXPECT_EQ(run({"two", "-n", "1", "--key", "a", "--key-file", "b"}),
+            "2 braid: two: --key-file excludes --key (see braid two --help)\n");
+}
 
 TEST_F(Settings, EachStepOfThePrecedence) {
   EXPECT_EQ(run({"one"}), "0 ");

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "tools/bench_model.h"
 #include "tools/cli.h"
+#include "tools/files.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 
@@ -12,11 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 
 namespace braid {
@@ -168,13 +166,6 @@ SweepRun measure(const SweepOptions& o) {
   return run;
 }
 
-void write_plot(const std::string& path, const std::vector<SweepRun>& runs) {
-  std::ofstream file(path, std::ios::binary);
-  file << sweep_svg(runs);
-  file.close();
-  if (!file) fail("--plot {}: cannot be written: {}", path, std::strerror(errno));
-}
-
 int run_sweep(const SweepOptions& o) {
   if (o.plot.empty() && (o.only_plot || !o.plot_with.empty()))
     fail("{} needs --plot: name the picture to draw", o.only_plot ? "--only-plot" : "--plot-with");
@@ -183,7 +174,7 @@ int run_sweep(const SweepOptions& o) {
   std::vector<SweepRun> runs;
   for (const std::string& path : o.plot_with) runs.push_back(read_sweep(path));
   if (!o.only_plot) runs.insert(runs.begin(), measure(o));
-  if (!o.plot.empty()) write_plot(o.plot, runs);
+  if (!o.plot.empty()) write_file(o.plot, sweep_svg(runs));
   return kDone;
 }
 

@@ -39,10 +39,12 @@ ServerUsage usage_of(const Json& event) {
   return found;
 }
 
-void add_ids(const Json& list, std::vector<int32_t>& ids) {
-  if (!list.is_array()) return;
-  for (const Json& id : list)
-    if (id.is_number_integer()) ids.push_back(id.get<int32_t>());
+std::vector<int32_t> ids_in(const Json& list) {
+  std::vector<int32_t> ids;
+  if (list.is_array())
+    for (const Json& id : list)
+      if (id.is_number_integer()) ids.push_back(id.get<int32_t>());
+  return ids;
 }
 
 std::string shortened(std::string_view text) {
@@ -69,7 +71,8 @@ void take_choice(const Json& choice, AnswerChunk& chunk) {
   if (chunk.reasoning.empty()) chunk.reasoning = text_at(delta, "reasoning");
   chunk.calls = at(delta, "tool_calls").is_array() && !at(delta, "tool_calls").empty();
   chunk.finish = text_at(choice, "finish_reason");
-  for (const char* name : {"token_ids", "tokens"}) add_ids(at(choice, name), chunk.ids);
+  chunk.ids = ids_in(at(choice, "token_ids"));
+  if (chunk.ids.empty()) chunk.ids = ids_in(at(choice, "tokens"));
 }
 
 }  // namespace

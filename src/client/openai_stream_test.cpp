@@ -20,6 +20,10 @@ TEST(OpenAiStream, PiecesOfChatsAndCompletions) {
   EXPECT_EQ(chunk.text, " there");
   EXPECT_EQ(chunk.ids, (std::vector<int32_t>{7, 9}));
   EXPECT_EQ(chunk.finish, "length");
+  chunk = parse_chunk(R"({"choices":[{"index":0,"text":"a","tokens":[5]}]})");
+  EXPECT_EQ(chunk.ids, (std::vector<int32_t>{5}));
+  chunk = parse_chunk(R"({"choices":[{"index":0,"text":"a","token_ids":[5],"tokens":[5]}]})");
+  EXPECT_EQ(chunk.ids, (std::vector<int32_t>{5}));
   chunk = parse_chunk(R"({"choices":[{"index":1,"text":"of another choice"}]})");
   EXPECT_TRUE(chunk.empty());
   chunk = parse_chunk(

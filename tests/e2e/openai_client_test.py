@@ -10,15 +10,16 @@ it the test says that it is skipped.
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
 import unittest
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "server"))
+import serving
+
 VENV = ROOT / "build" / "test-venv" / "bin" / "python"
 try:
     import openai
@@ -34,33 +35,20 @@ QUESTION = [{"role": "user", "content": "Who keeps the lamp of the lighthouse bu
 STORY = "One winter night, a restless man called Hugo came to"
 
 
-class Server:
-    """A braid serve of its own on a free port."""
-
+class Server(serving.Server):
     def __init__(self, *options):
-        self.process = subprocess.Popen([BRAID, "serve", "--port", "0", "--quiet", "-c", "2048", *options],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        first = self.process.stdout.readline()
-        if " is served at " not in first:
-            self.process.kill()
-            raise AssertionError(f"no server: {first!r} {self.process.stderr.read()}")
-        self.url = first.split(" is served at ")[1].strip()
-
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
-            return answer.read().decode()
+        super().__init__(BRAID, "--quiet", "-c", "2048", *options, patience=PATIENCE)
 
     def running(self):
-        return sum(slot["is_processing"] for slot in json.loads(self.get("/slots")))
+        return sum(slot["is_processing"] for slot in json.loads(self.ask("GET", "/slots")[1]))
 
     def stop(self):
-        self.process.terminate()
-        _, said = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, said
+        with self:
+            return self.end()[0], self.log()
 
     def client(self, **options):
         options = {"api_key": "none", "max_retries": 0, "timeout": PATIENCE, **options}
-        return openai.OpenAI(base_url=self.url + "/v1", **options)
+        return openai.OpenAI(base_url=self.address + "/v1", **options)
 
 
 class WithServer(unittest.TestCase):
@@ -321,7 +309,7 @@ class Many(WithServer):
         alone = [self.complete(p, max_tokens=40, temperature=1, seed=3).choices[0].text for p in prompts]
 
         async def ask_all():
-            async with openai.AsyncOpenAI(base_url=self.server.url + "/v1", api_key="none", timeout=PATIENCE) as client:
+            async with openai.AsyncOpenAI(base_url=self.server.address + "/v1", api_key="none", timeout=PATIENCE) as client:
                 return await asyncio.gather(*(
                     client.completions.create(model=self.model, prompt=p, max_tokens=40, temperature=1, seed=3)
                     for p in prompts * 3))

@@ -6,15 +6,17 @@ company, with texts, ids and chats, sampled or not; memory; Ctrl-C; the answers 
 """
 
 import json
-import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import serving
 
 BRAID = Path(sys.argv[1]).resolve()
 PATIENCE = 120  # seconds; a loaded machine and sanitizers are slow
@@ -25,17 +27,13 @@ SIZES = ["--prompt-tokens", "16-200", "--answer-tokens", "4-24", "--message-toke
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        env = {"HOME": "/nonexistent", "PATH": os.environ["PATH"]}
-        env.update({name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
-        cls.env = env
-        cls.server = subprocess.Popen([str(BRAID), "serve", "-c", "1024", "-np", "8", "-t", "2", "--port", "0", "-q"],
-                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True)
-        cls.url = re.search(r" is served at (\S+)$", cls.server.stdout.readline()).group(1)
+        cls.env = serving.environment()
+        cls.server = serving.Server(BRAID, "-c", "1024", "-np", "8", "-t", "2", "-q")
+        cls.url = cls.server.address
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.kill()
-        cls.server.communicate()
+        cls.server.__exit__()
 
     def load(self, *arguments):
         done = subprocess.run([str(BRAID), "load", "--url", self.url, *arguments], env=self.env, text=True,
@@ -44,7 +42,8 @@ class Clients(unittest.TestCase):
 
     def test_the_same_answers_alone_and_in_company(self):
         with tempfile.TemporaryDirectory() as folder:
-            for form in ([], ["--completions", "text"], ["--completions", "ids", "--ids", "3-500"]):
+            ids = ["--completions", "ids", "--ids", "3-500"]
+            for form in ([], ["--completions", "text"], ids):
                 alone = folder + "/alone"
                 code, out, errors = self.load("--requests", "24", *SIZES, *form, "--answers", alone, "-o", "json")
                 self.assertEqual(code, 0, errors + out)
@@ -59,12 +58,12 @@ class Clients(unittest.TestCase):
                 code, out, errors = self.load("--requests", "24", *SIZES, *form, "--compare", alone, "--clients", "8")
                 self.assertEqual(code, 0, errors + out)
                 self.assertIn("24 answers as in", out)
-            # Prompts of ids are as long as they were meant to be.
-            trace = folder + "/trace"
-            self.load("--requests", "24", *SIZES, *form, "--write-trace", trace)
-            with open(trace) as file:
-                lengths = [len(json.loads(line)["prompt"]) for line in file]
-            self.assertEqual([answer["prompt_tokens"] for answer in answers], lengths)
+                if form == ids:  # these prompts are as long as they were meant to be
+                    trace = folder + "/trace"
+                    self.load("--requests", "24", *SIZES, *form, "--write-trace", trace)
+                    with open(trace) as file:
+                        lengths = [len(json.loads(line)["prompt"]) for line in file]
+                    self.assertEqual([answer["prompt_tokens"] for answer in answers], lengths)
 
     def test_what_was_answered_goes_on(self):
         code, out, errors = self.load("--requests", "20", *SIZES, "--real-answers", "--turns", "3", "--clients", "4")
@@ -86,7 +85,7 @@ class Clients(unittest.TestCase):
 
     def test_ctrl_c_tells_what_there_is(self):
         process = subprocess.Popen([str(BRAID), "load", "--url", self.url, "--duration", "600", "--clients", "4",
-                                    "--prompt-tokens", "16-200", "--watch-pid", str(self.server.pid)],
+                                    "--prompt-tokens", "16-200", "--watch-pid", str(self.server.process.pid)],
                                    env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
@@ -98,6 +97,18 @@ class Clients(unittest.TestCase):
         self.assertIn("time to first token", out)
         self.assertIn("resident memory: ", out)
         self.assertEqual(errors, "")
+
+    def test_ctrl_c_ends_it_while_the_server_is_silent(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            process = subprocess.Popen([str(BRAID), "load", "--url", url], env=self.env, text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            connection, _ = silent.accept()
+            with connection:
+                self.assertIn(b"/v1/models", connection.recv(4096))
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=PATIENCE)
+            self.assertEqual((process.returncode, out), (-signal.SIGINT, ""))
 
 
 if __name__ == "__main__":

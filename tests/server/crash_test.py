@@ -14,7 +14,6 @@ import collections
 import http.client
 import json
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -26,56 +25,28 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import disk_files
+import serving
 
 CLIENTS = 3
 CONVERSATIONS, TURNS = 6, 5
-PATIENCE = 60  # seconds; sanitizers are slow
 WORTH_READING = 64  # tokens: less is not read from the disk (src/engine/scheduler_disk.cpp)
 PLACES = "harbour lighthouse bakery mill orchard chapel market ferry school quarry meadow library".split()
 PEOPLE = "miller fisher baker teacher smith weaver potter sailor farmer painter".split()
 
 
-class Server:
+class Server(serving.Server):
     def __init__(self, braid, folder, *more, before=()):
-        self.errors = tempfile.NamedTemporaryFile(mode="r", suffix=".log")
         cache = ["--cache-dir", str(folder)] if folder else []
-        with open(self.errors.name, "w") as errors:
-            self.process = subprocess.Popen(
-                [*before, braid, "serve", "-c", "2048", "-t", "1", "--port", "0", "-q", *cache, *more],
-                stdout=subprocess.PIPE, stderr=errors, text=True)
-        found = re.search(r":(\d+)$", self.process.stdout.readline())
-        if not found:
-            raise SystemExit(f"the server did not start: {self.log()}")
-        self.port = int(found.group(1))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end(signal.SIGKILL)
-        self.process.stdout.close()
-        self.errors.close()
+        super().__init__(braid, "-c", "2048", "-t", "1", "-q", *cache, *more, before=before)
 
     def end(self, number):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return super().end(number)[0]
 
-    def log(self):
-        return Path(self.errors.name).read_text()
+    def post(self, path, body):
+        return self.ask("POST", path, body)[:2]
 
-    def ask(self, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request("POST" if body else "GET", path, body=json.dumps(body) if body else None,
-                               headers={"Content-Type": "application/json"} if body else {})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def gauge(self, name):
-        return int(re.search(rf"\nbraid_disk_{name} (\d+)\n", self.ask("/metrics")[1]).group(1))
+    def disk(self, name):
+        return self.gauge("braid_disk_" + name)
 
 
 def chat(messages):
@@ -96,8 +67,8 @@ class Talks:
                 for turn in range(TURNS):
                     messages = [*messages, {"role": "user", "content":
                                 f"What does the {dice.choice(PEOPLE)} do at the {dice.choice(PLACES)}?"}]
-                    text = json.loads(server.ask("/apply-template", chat(messages))[1])["prompt"]
-                    tokens = json.loads(server.ask("/tokenize", {"content": text})[1])["tokens"]
+                    text = json.loads(server.post("/apply-template", chat(messages))[1])["prompt"]
+                    tokens = json.loads(server.post("/tokenize", {"content": text})[1])["tokens"]
                     answer = self.answer(server, messages)
                     self.turns[talk, turn] = (messages, tokens, answer["choices"])
                     messages = [*messages, answer["choices"][0]["message"]]
@@ -105,7 +76,7 @@ class Talks:
 
     @staticmethod
     def answer(server, messages):
-        status, text = server.ask("/v1/chat/completions", {**chat(messages), "max_tokens": 16, "temperature": 0})
+        status, text = server.post("/v1/chat/completions", {**chat(messages), "max_tokens": 16, "temperature": 0})
         if status != 200:
             raise ValueError(f"status {status}: {text}")
         return json.loads(text)
@@ -172,7 +143,7 @@ class Test:
                 trouble.append(wrong)
             if cached <= worth[key] - WORTH_READING:  # an earlier answer may have brought almost as much
                 trouble.append(f"{key}: {cached} tokens were reused, the files have {worth[key]}")
-        if keys and server.gauge("loaded_total") == 0:
+        if keys and server.disk("loaded_total") == 0:
             trouble.append("nothing was read from the disk")
         return trouble
 
@@ -188,7 +159,7 @@ class Test:
         with Server(self.braid, folder, *more) as server:
             if not bounded:
                 trouble += self.probe(server, states, 4)
-            damaged, log = server.gauge("damaged_total"), server.log()
+            damaged, log = server.disk("damaged_total"), server.log()
             if expect and expect not in log:
                 trouble.append(f"nothing was said of {expect!r}: {log!r}")
             if bool(expect) != (damaged > 0) or (log and not expect):
@@ -309,10 +280,10 @@ def full_disk(options):
         for key in [*test.talks.turns] * 2:
             wrong, _ = test.talks.check(server, key)
             trouble += [wrong] if wrong else []
-        while server.gauge("failed_total") == 0 and not trouble and test.counts["waits"] < 100:
+        while server.disk("failed_total") == 0 and not trouble and test.counts["waits"] < 100:
             time.sleep(0.1)
             test.counts["waits"] += 1
-        log, states, failed = server.log(), server.gauge("states"), server.gauge("failed_total")
+        log, states, failed = server.log(), server.disk("states"), server.disk("failed_total")
         if log.count("No space left on device") != 1 or failed == 0:
             trouble.append(f"{failed} failures, and the log says: {log!r}")
         inside = Path(f"/proc/{server.process.pid}/root{folder}")

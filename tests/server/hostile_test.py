@@ -20,15 +20,14 @@ import select
 import signal
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import hostile
+import serving
 
 CLIENTS = 8
 PATIENCE = 30  # seconds for any answer
@@ -36,19 +35,11 @@ LASTING = 25  # seconds until the server has ended with who takes its time: 15 f
 GROWTH = 16 << 20  # bytes that memory may grow by after the first third: the allocator's habits
 
 
-class Server:
+class Server(serving.Server):
     def __init__(self, braid, *more):
         # Small caches: what they may hold is reached early, and what grows later is a leak.
-        self.errors = tempfile.TemporaryFile(mode="w+")
-        self.process = subprocess.Popen(
-            [braid, "serve", "-c", "512", "-t", "1", "--port", "0", "-q", "--max-body", "100K", "--kv-memory", "8M",
-             "--snapshot-memory", "4M", *more], stdout=subprocess.PIPE, stderr=self.errors, text=True)
-        line = self.process.stdout.readline()
-        self.port = int(re.search(r":(\d+)$", line).group(1))
-
-    def said(self):
-        self.errors.seek(0)
-        return self.errors.read()[:6000]
+        super().__init__(braid, "-c", "512", "-t", "1", "-q", "--max-body", "100K", "--kv-memory", "8M",
+                         "--snapshot-memory", "4M", *more, patience=PATIENCE)
 
     def memory(self):
         with open(f"/proc/{self.process.pid}/statm") as file:
@@ -56,18 +47,6 @@ class Server:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request(method, path, body=body, headers={"Content-Type": "application/json"} if body else {})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def gauge(self, name):
-        return int(re.search(rf"\n{name} (\d+)\n", self.ask("GET", "/metrics")[1]).group(1))
 
 
 class Trouble(Exception):
@@ -173,10 +152,10 @@ class Run:
                 self.memory_early = self.server.memory()
 
     def neighbour(self):
-        first, body = None, json.dumps({"prompt": "The harbour was quiet when", "max_tokens": 8, "temperature": 0})
+        first, body = None, {"prompt": "The harbour was quiet when", "max_tokens": 8, "temperature": 0}
         while not self.over.is_set():
             try:
-                status, text = self.server.ask("POST", "/v1/completions", body)
+                status, text, _ = self.server.ask("POST", "/v1/completions", body)
             except (OSError, http.client.HTTPException) as error:
                 return self.note(f"the neighbour: {error!r}")
             if status != 200:
@@ -238,8 +217,7 @@ class Run:
 
 
 def run(options, shots, *more, during=lambda run: None, lasting=0):
-    server = Server(options.braid, *more)
-    try:
+    with Server(options.braid, *more) as server:
         one = Run(server, shots, not options.sanitized, lasting)
         trouble = one.go(during)
         if server.process.poll() is not None:
@@ -248,10 +226,7 @@ def run(options, shots, *more, during=lambda run: None, lasting=0):
             server.process.send_signal(signal.SIGTERM)
             if server.process.wait(PATIENCE) != 0:
                 trouble = [f"it ended with {server.process.returncode}"]
-        return trouble + ([server.said()] if trouble else []), one
-    finally:
-        server.process.kill()
-        server.process.communicate()
+        return trouble + ([server.log()[:6000]] if trouble else []), one
 
 
 def signal_later(number):

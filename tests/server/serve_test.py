@@ -4,74 +4,27 @@
     serve_test.py BRAID DATA_FOLDER [TEST ...]
 """
 
-import http.client
 import json
 import os
-import re
 import signal
 import socket
-import ssl
-import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import serving
+from serving import PATIENCE
+
 BRAID = Path(sys.argv[1]).resolve()
 DATA = Path(sys.argv[2]).resolve() / "server"
-PATIENCE = 60  # seconds; a loaded machine and sanitizers are slow
 
 
-class Server:
-    """A braid serve of its own; what it says on stderr goes to a file."""
-
-    def __init__(self, *arguments, wait=True, errors=None, **environment):
-        env = {"HOME": "/nonexistent", "PATH": os.environ["PATH"]}
-        env.update({name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
-        env.update(environment)
-        self.errors = tempfile.NamedTemporaryFile(mode="r", suffix=".log")
-        with open(self.errors.name, "w") as file:
-            self.process = subprocess.Popen(
-                [str(BRAID), "serve", "-c", "512", "-t", "1", *(() if "--host" in arguments else ("--port", "0")),
-                 *arguments], stdout=subprocess.PIPE, stderr=file if errors is None else errors, env=env, text=True)
-        self.ready = self.process.stdout.readline() if wait else ""
-        found = re.search(r" is served at (\S+)$", self.ready)
-        self.address = found.group(1) if found else ""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-        self.errors.close()
-
-    def log(self):
-        with open(self.errors.name) as file:
-            return file.read()
-
-    def connection(self):
-        scheme, place = self.address.split("://")
-        host, port = place.rsplit(":", 1)
-        if scheme == "http":
-            return http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
-        context = ssl.create_default_context(cafile=DATA / "certificate.pem")
-        return http.client.HTTPSConnection(host, int(port), timeout=PATIENCE, context=context)
-
-    def ask(self, method, path, body=None, headers=None):
-        connection = self.connection()
-        connection.request(method, path, body=body, headers=headers or {})
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
-        return answer.status, text.decode(), answer.headers
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        out, _ = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out
+class Server(serving.Server):
+    def __init__(self, *options, **more):
+        super().__init__(BRAID, "-c", "512", "-t", "1", *options, cafile=DATA / "certificate.pem", **more)
 
 
 class Serve(unittest.TestCase):
@@ -253,9 +206,6 @@ class Serve(unittest.TestCase):
             pass
         return connection, stream
 
-    def running(self, server):
-        return int(re.search(r"\nbraid_requests_running (\d+)\n", server.ask("GET", "/metrics")[1]).group(1))
-
     def test_a_running_request_ends_within_the_grace(self):
         with Server("-c", "2048", "--grace", "60") as server:
             connection, stream = self.begin_long(server)
@@ -296,11 +246,11 @@ class Serve(unittest.TestCase):
 
     def one_goes(self, server):
         connection, stream = self.begin_long(server)
-        self.assertEqual(self.running(server), 1)
+        self.assertEqual(server.gauge("braid_requests_running"), 1)
         start = time.monotonic()
         stream.close()
         connection.close()
-        while self.running(server) > 0 and time.monotonic() - start < PATIENCE:
+        while server.gauge("braid_requests_running") > 0 and time.monotonic() - start < PATIENCE:
             time.sleep(0.01)
         self.assertLess(time.monotonic() - start, 2)
 
