@@ -27,7 +27,7 @@ LIBRARIES = [
     ("microhttpd", r"microhttpd"), ("gnutls", r"gnutls/"), ("curl", r"curl/"), ("cli11", r"CLI/"), ("gtest", r"g(test|mock)/"),
     ("cuda", r"(cuda|cub/|cublas|cooperative_groups|nccl|nvtx|mma\.h)"),
     ("intrinsics", r"(immintrin|x86intrin|arm_neon|arm_sve|arm_acle|cpuid)\.h$"),
-    ("posix", r"(unistd|fcntl|pthread|sched|dirent|poll|termios|dlfcn|netdb|(sys|linux|netinet|arpa)/[a-z_]+)\.h$"),
+    ("posix", r"(unistd|fcntl|malloc|pthread|sched|dirent|poll|termios|dlfcn|netdb|(sys|linux|netinet|arpa)/[a-z_]+)\.h$"),
 ]
 C_HEADERS = {"stddef.h", "stdint.h", "string.h"}
 CPP_HEADERS = set("""
