@@ -184,7 +184,8 @@ void plant_slow_rows(Ops& ops) {
 
 TEST(SchedulerBudget, ALongPromptDoesNotHoldUpAnswers) {
   SchedulerOptions options;
-  options.shared_seconds = options.alone_seconds = 0.02;
+  options.shared_seconds = 0.02;
+  options.alone_seconds = 10;
   House house(kPlain, engine_options(), options, plant_slow_rows);
   Request endless = request_of(timeline(1, 30), 400, 1);
   endless.end_tokens.clear();

@@ -285,6 +285,16 @@ TEST(SchedulerFollowing, ThoseThatWaitAreLookedUpOnceAndPlanFewMarks) {
   EXPECT_GT(stats.cached_tokens, stats.prompt_tokens / 2);
 }
 
+// A step does not end for the grid's sake: the snapshot stands where the step does that passes it.
+TEST(SchedulerMarks, AStepThatPassesTheGridLeavesASnapshot) {
+  House house(kPlain);
+  const Tokens prompt = timeline(0, 450);
+  EXPECT_TRUE(house.as_alone(*house.ask(request_of(prompt, 1, 0))));
+  auto other = house.ask(request_of(joined(part(prompt, 0, 350), timeline(7, 4)), 1, 0));
+  EXPECT_TRUE(house.as_alone(*other));
+  EXPECT_GE(other->wait().cached.usable, 256);
+}
+
 // Whoever goes first would wait for one that comes after it, and perhaps long.
 TEST(SchedulerFollowing, NobodyWaitsForOneOfALowerPriority) {
   const Tokens prompt = timeline(0, 450);
