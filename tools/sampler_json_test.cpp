@@ -17,7 +17,7 @@ std::vector<std::string> values(const SamplerOptions& options) {
                xtc_probability, xtc_threshold, repeat_last_n, repeat_penalty, frequency_penalty,
                presence_penalty, dry_multiplier, dry_base, dry_allowed_length, dry_penalty_last_n,
                dry_sequence_breakers, adaptive_target, adaptive_decay, adaptive_updt_w_cur,
-               logit_bias, seed] = options;
+               logit_bias, ends, seed] = options;  // ends: no option, the server sets them
   std::vector<std::string> texts;
   const auto add = [&](const auto&... value) { (texts.push_back(fmt::format("{}", value)), ...); };
   std::vector<std::string_view> stages;

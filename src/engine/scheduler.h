@@ -42,7 +42,7 @@ namespace braid {
 
 struct SchedulerOptions {
   PrefixTreeOptions prefix;
-  double shared_seconds = 0.25;  // of a step while others run or wait
+  double shared_seconds = 0.22;  // of a step while others run or wait
   // Of one that is for a single request: each reads nearly all weights of a mixture, however few
   // its rows, and who comes meanwhile waits so long at most.
   double alone_seconds = 1;

@@ -10,7 +10,7 @@ namespace braid {
 namespace {
 
 // Whoever cancels waits so many seconds without complaint.
-constexpr double kSoonEnough = 0.2;
+constexpr double kSoonEnough = 0.25;
 
 }  // namespace
 
