@@ -127,7 +127,7 @@ int run_load(const LoadCommandOptions& o) {
   std::optional<FileWriter> answers;
   if (!o.answers.empty()) answers.emplace(o.answers);
   std::optional<MemoryWatch> memory;
-  if (o.pid) memory.emplace(*o.pid, 10.0);
+  if (o.pid) memory.emplace(*o.pid, 1.0);
   const InterruptGuard interrupt;  // until here there is nothing that Ctrl-C should keep
   LoadRun run(options, std::move(source));
   watch(run, options, interrupt, !o.quiet && isatty(STDERR_FILENO) != 0);
@@ -220,7 +220,7 @@ void add_report_options(CLI::App& command, LoadCommandOptions& o) {
       ->group(kGroup);
   command
       .add_option("--watch-pid", o.pid,
-                  "Resident memory of the server's process, each 10 s, and how it grows")
+                  "Resident memory of the server's process, each second, and how it grows")
       ->type_name("PID")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 31).description(""))
       ->group(kGroup);

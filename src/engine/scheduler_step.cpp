@@ -16,8 +16,6 @@ constexpr double kSoonEnough = 0.25;
 
 void Scheduler::step() {
   if (running_.empty()) return;
-  // Where a step has fewer rows than there are answers, those in front get them.
-  std::rotate(running_.begin(), running_.begin() + 1, running_.end());
   const std::vector<Job*> jobs = take_turns();
   std::vector<Work> work;
   for (const Job* job : jobs) {

@@ -1,5 +1,7 @@
 #include "engine/step_plan.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -37,7 +39,8 @@ std::vector<int64_t> plan_rows(std::span<const Work> work, int64_t budget, int64
   std::vector<int64_t> given(work.size());
   int64_t decoding = 0;
   for (size_t i = 0; i < work.size(); ++i)
-    if (work[i].decoding && decoding < most) decoding += given[i] = 1;
+    if (work[i].decoding) decoding += given[i] = 1;
+  CHECK_THAT(decoding <= most, "{} answers in steps of {} rows", decoding, most);
   int64_t rows = std::min(std::max(budget - decoding, kLeastPrefill), most - decoding);
   int64_t below = std::numeric_limits<int64_t>::max();
   while (rows > 0) {

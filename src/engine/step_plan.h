@@ -20,7 +20,7 @@ struct Work {
 // rows, goes to prompts, those of the highest priority first. Half of it goes to the one that
 // waits longest, so nobody starves; the rest to those that are nearest to their ends, so a short
 // prompt is done early and a step is not cut into many small parts. No step has more than `most`
-// rows. Where there are more decoding ones than that, the first ones get a row, so callers rotate.
+// rows, which are enough for all that decode.
 inline constexpr int64_t kLeastPrefill = 16;
 std::vector<int64_t> plan_rows(std::span<const Work> work, int64_t budget, int64_t most);
 

@@ -161,7 +161,7 @@ int32_t Answer::forced_token(Choice& choice) {
   const std::vector<int32_t>& end = api_.end_of_thinking();
   const bool under_way = choice.forced > 0 && choice.forced < end.size();
   if (under_way) return end[choice.forced++];
-  if (choice.forced > 0 || !choice.reader.thinking()) return -1;
+  if (choice.forced > 0 || !choice.reader.thinking() || !choice.held.empty()) return -1;
   const int64_t budget = plan_.options.thinking_budget;
   const bool used_up = budget >= 0 && choice.reader.thinking_tokens() >= budget;
   if (!used_up && !choice.loops.loops(plan_.options.loops.thoughts)) return -1;
@@ -169,11 +169,12 @@ int32_t Answer::forced_token(Choice& choice) {
   return end[choice.forced++];
 }
 
-// Bans are for the content, as stop strings are.
+// Bans are for the content, as stop strings are. While they hold tokens back, what follows waits
+// behind those, whatever it is.
 std::optional<StepBack> Answer::judge(size_t index, int32_t token, bool ends) {
   Choice& choice = choices_[index];
   const bool opens = choice.reader.at_start() && api_.model().tokenizer.bytes(token) == "<think>";
-  choice.filtered = !choice.reader.thinking() && !opens;
+  choice.filtered = !choice.held.empty() || (!choice.reader.thinking() && !opens);
   if (!choice.filtered) return std::nullopt;
   BanFilter& bans = *choice.bans;
   std::vector<int32_t> ids;

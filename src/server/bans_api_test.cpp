@@ -182,6 +182,23 @@ TEST_F(BansApi, ThoughtsAreFree) {
   EXPECT_EQ(banned["content"].get<std::string>().find("3 + 4"), std::string::npos);
 }
 
+// The model writes "x", which may become a banned text, then a tag, which might open thoughts.
+TEST_F(BansApi, WhatIsHeldComesBeforeATag) {
+  const auto id = [&](const char* text) {
+    return std::to_string(demo_.tokenizer().encode(text).at(0));
+  };
+  Json chat = {{"messages", Json::array({{{"role", "user"}, {"content", "What is 3 plus 4?"}}})},
+               {"logit_bias", {{id("x"), 1000}, {id("<think>"), 900}}},
+               {"repeat_penalty", 2},
+               {"repeat_last_n", 1},
+               {"enable_thinking", false},
+               {"max_tokens", 4}};
+  const Json free = demo_.ask("/v1/chat/completions", chat)["choices"][0]["message"];
+  EXPECT_EQ(free["content"], "x<think>x<think>");
+  chat["banned_strings"] = "xq";
+  EXPECT_EQ(demo_.ask("/v1/chat/completions", chat)["choices"][0]["message"], free);
+}
+
 TEST_F(BansApi, BadFieldsAreRefused) {
   EXPECT_EQ(refused({{"banned_regex", Json::array({"a", "b("})}}, "banned_regex[1]"),
             "banned_regex[1]: \"b(\", at byte 2: missing closing parenthesis");

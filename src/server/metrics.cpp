@@ -56,8 +56,12 @@ void put_scheduler(std::string& out, const SchedulerStats& s) {
   count("braid_steps_total", "Steps of the engine.", s.steps);
   count("braid_failed_steps_total", "Steps that failed and were run again in parts.",
         s.failed_steps);
+  count("braid_stopped_steps_total", "Steps that broke off for who was cancelled.",
+        s.stopped_steps);
   count("braid_prompt_tokens_total", "Tokens of prompts.", s.prompt_tokens);
   count("braid_cached_tokens_total", "Those of them that need not run.", s.cached_tokens);
+  count("braid_disk_tokens_total", "Those of the cached ones that came from the disk.",
+        s.disk_tokens);
   count("braid_prompt_rows_total", "Those that ran.", s.prompt_rows);
   count("braid_answer_tokens_total", "Tokens of answers.", s.answer_tokens);
   gauge("braid_longest_step_seconds", "The longest step so far.", s.longest_step_seconds);

@@ -80,6 +80,19 @@ void answering_slot(Exchange& exchange, const std::function<void()>& run) {
   });
 }
 
+// Where files lie is not for clients: what follows the path is.
+ApiError file_error(const std::string& name, const char* not_done, const char* code,
+                    const Error& error) {
+  const std::string_view what = error.what();
+  const size_t path = what.find(": ");
+  const std::string_view why = path == what.npos ? what : what.substr(path + 2);
+  return ApiError({.status = 500,
+                   .message = fmt::format("{} was not {}: {}", name, not_done, why),
+                   .type = {},
+                   .param = {},
+                   .code = code});
+}
+
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
@@ -99,15 +112,7 @@ void save(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
                     .param = {},
                     .code = "slot_folder_full"});
   } catch (const Error& error) {
-    // Where files lie is not for clients: what follows the path is.
-    const std::string_view what = error.what();
-    const size_t path = what.find(": ");
-    const std::string_view why = path == what.npos ? what : what.substr(path + 2);
-    throw ApiError({.status = 500,
-                    .message = fmt::format("{} was not saved: {}", name, why),
-                    .type = {},
-                    .param = {},
-                    .code = "not_saved"});
+    throw file_error(name, "saved", "not_saved", error);
   }
   reply_json(*exchange, {{"id_slot", slot},
                          {"filename", name},
@@ -126,6 +131,8 @@ void restore_now(Api& api, SlotFolder& folder, const Shared& exchange, int slot,
   } catch (const Damaged&) {
     refuse("filename",
            "{} cannot be restored: it is damaged, or of another model, build or cache type", name);
+  } catch (const Error& error) {
+    throw file_error(name, "restored", "not_restored", error);
   }
   if (!loaded)
     throw ApiError({.status = 404,

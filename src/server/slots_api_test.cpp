@@ -1,8 +1,12 @@
 // Slots as llama-server's clients use them: what runs where; saved, restored and erased.
+#include "base/descriptor.h"
 #include "server/api_test_support.h"
 #include "state/disk_test_support.h"
 
 #include <fmt/format.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 namespace braid {
 namespace {
@@ -80,6 +84,16 @@ TEST(SlotsApi, ASavedConversationGoesOnAfterARestart) {
   EXPECT_EQ(life.file("save", "talk-2.bin", 200, 2)["n_saved"], saved["n_saved"]);
 }
 
+// What nobody can open, root neither.
+void make_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof(address.sun_path));
+  path.copy(address.sun_path, path.size());
+  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+}
+
 TEST(SlotsApi, WhatIsWrongIsSaid) {
   const Folder folder;
   Life life(options_of(folder));
@@ -116,6 +130,10 @@ TEST(SlotsApi, WhatIsWrongIsSaid) {
   const std::string unsaved = message(life.file("save", "b", 500));
   EXPECT_NE(unsaved.find("cannot be written"), std::string::npos) << unsaved;
   EXPECT_EQ(unsaved.find(folder.path()), std::string::npos) << unsaved;
+  make_socket(folder.path() + "/slots/c");
+  const std::string unread = message(life.file("restore", "c", 500));
+  EXPECT_NE(unread.find("cannot be opened"), std::string::npos) << unread;
+  EXPECT_EQ(unread.find(folder.path()), std::string::npos) << unread;
   life.demo.model().slot_folder = nullptr;
   EXPECT_NE(message(life.file("save", "a", 501)).find("--slot-save-path"), std::string::npos);
   life.act("erase", Json::object());  // needs none
