@@ -35,7 +35,7 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 [[ ! -e $root ]] || { echo "$root exists already; name a folder that does not" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
 
-# The mirror and the proxies of this machine, if it has its own.
+# The mirror, the proxies and the certificates of this machine, if it has its own.
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   grep -oE '^(deb |URIs:).*https?://[^ ]*/debian/?( |$)' | grep -oE 'https?://[^ ]+' | head -n 1 || true)
 proxies=$(apt-config dump 2>/dev/null | grep -E '^Acquire::https?::(.*::)?Proxy' || true)
@@ -49,6 +49,13 @@ debootstrap --variant=minbase --include=git,ca-certificates bookworm "$root" "${
 rm -f "$root.log"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 [[ -z $proxies ]] || echo "$proxies" >"$root/etc/apt/apt.conf.d/90host"
+# Behind a proxy that signs for others, pip must be told where they are: it brings a list of its own.
+variables=()
+if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
+  cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
+  chroot "$root" update-ca-certificates >/dev/null 2>&1
+  variables+=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
+fi
 
 if [[ $worktree ]]; then
   mkdir "$root/braid"
@@ -64,11 +71,11 @@ inside() {
   mount -t proc proc "$1/proc"
   mount --rbind /dev "$1/dev"
   mount --rbind /sys "$1/sys"
-  for command in "${@:2}"; do
+  for command in "${@:3}"; do
     echo "--- $command"
     start=$(date +%s.%N)
     code=0
-    chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
+    chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb $2 \
       bash -c "cd /braid && $command" || code=$?
     printf -- '--- %s: exit %d after %.1f s\n' "$command" "$code" "$(date +%s.%N | awk -v s="$start" '{print $1 - s}')"
     [[ $code -eq 0 ]] || return 1
@@ -76,4 +83,4 @@ inside() {
 }
 # In a mount namespace of its own, so that nothing stays mounted whatever happens.
 export -f inside
-unshare --mount --propagation private bash -euc 'inside "$@"' inside "$root" "${commands[@]}"
+unshare --mount --propagation private bash -euc 'inside "$@"' inside "$root" "${variables[*]}" "${commands[@]}"
