@@ -37,12 +37,17 @@ void LineLog::line(std::string_view text) {
     ++dropped_;
     return;
   }
-  if (dropped_ > 0)
-    waiting_ += fmt::format("braid: {} lines of the log are lost: nobody read them\n",
-                            std::exchange(dropped_, 0));
+  tell_lost();
   waiting_ += text;
   waiting_ += '\n';
   came_.notify_all();
+}
+
+// With the mutex held.
+void LineLog::tell_lost() {
+  if (dropped_ == 0) return;
+  waiting_ += fmt::format("braid: {} lines of the log are lost: nobody read them\n",
+                          std::exchange(dropped_, 0));
 }
 
 // The descriptor is others' as well, so it must not be made one that never waits. But a pipe or a
@@ -63,10 +68,14 @@ void LineLog::loop() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      if (text.empty()) came_.wait(lock, [&] { return ending_ || !waiting_.empty(); });
+      if (text.empty())
+        came_.wait(lock, [&] { return ending_ || !waiting_.empty() || dropped_ > 0; });
       if (ending_ && give_up == std::chrono::steady_clock::time_point::max())
         give_up = std::chrono::steady_clock::now() + kPatience;
-      if (text.empty()) text = std::exchange(waiting_, {});
+      if (text.empty()) {
+        tell_lost();
+        text = std::exchange(waiting_, {});
+      }
       if (text.empty() && ending_) return;
     }
     if (std::chrono::steady_clock::now() > give_up) return;

@@ -25,6 +25,7 @@ class LineLog {
 
  private:
   void loop();
+  void tell_lost();
   bool write_some(std::string& text) const;  // false: the reader takes nothing now
 
   const int fd_;
