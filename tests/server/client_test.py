@@ -83,11 +83,17 @@ class Clients(unittest.TestCase):
                 self.assertEqual(self.chat("--url", self.url, "-p", message, *more), here)
                 self.assertTrue(here.strip())
 
+    def answers(self):
+        return self.server.gauge("braid_request_seconds_count")
+
     def test_ctrl_c_tells_what_there_is(self):
+        before = self.answers()
         process = subprocess.Popen([str(BRAID), "load", "--url", self.url, "--duration", "600", "--clients", "4",
                                     "--prompt-tokens", "16-200", "--watch-pid", str(self.server.process.pid)],
                                    env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(1.5)
+        while self.answers() < before + 8:
+            self.assertIsNone(process.poll())
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         out, errors = process.communicate(timeout=PATIENCE)
