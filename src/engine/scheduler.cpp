@@ -230,6 +230,11 @@ int64_t Scheduler::promised_pages() const {
   return pages;
 }
 
+// Beside what is promised, when the tree gives what it alone holds, but for `kept`.
+bool Scheduler::has_pages(int64_t pages, std::span<const int32_t> kept) const {
+  return pages <= engine_.pool().free_pages() + tree_.reclaimable_pages(kept) - promised_pages();
+}
+
 void Scheduler::admit() {
   if (!patient_.empty()) return;  // they wait for those that run
   std::sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
@@ -264,9 +269,7 @@ Scheduler::Admission Scheduler::try_admit(Job& job) {
     match.shared.clear();
     match.kept.clear();
   }
-  const int64_t free =
-      engine_.pool().free_pages() + tree_.reclaimable_pages(match.kept) - promised_pages();
-  const bool fits = job.pages - static_cast<int64_t>(match.shared.size()) <= free;
+  const bool fits = has_pages(job.pages - static_cast<int64_t>(match.shared.size()), match.kept);
   // Alone it fits in any case, but perhaps not beside what it would have started from.
   if (!fits && !running_.empty()) return Admission::kNoRoom;
   start(job, fits);

@@ -129,6 +129,7 @@ class Scheduler {
   int free_slot() const;
   void note_slot(const Job& job);
   std::vector<SlotInfo> slot_infos() const;
+  bool has_pages(int64_t pages, std::span<const int32_t> kept = {}) const;
   bool has_room(int64_t pages) const;
   template <class F>
   auto between_steps(F f, std::function<bool()> ready = {}) -> decltype(f());

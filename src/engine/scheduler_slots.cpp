@@ -79,8 +79,7 @@ void Scheduler::run_errands() {
 }
 
 bool Scheduler::has_room(int64_t pages) const {
-  const int64_t free = engine_.pool().free_pages() + tree_.reclaimable_pages() - promised_pages();
-  return static_cast<int>(running_.size()) < engine_.options().sequences && pages <= free;
+  return static_cast<int>(running_.size()) < engine_.options().sequences && has_pages(pages);
 }
 
 const std::vector<int32_t>& Scheduler::slot_line(int slot, int realm) const {

@@ -54,22 +54,18 @@ Api::Api(const ServedModel& model, const ApiOptions& options)
 
 BudgetShare Api::room_for_plan(size_t bytes) const {
   if (bytes > options_.plans_bytes)
-    throw ApiError({.status = 400,
-                    .message = fmt::format("prompts, answers and logit_bias of this request would "
-                                           "take some {} bytes in memory, {} are there for all: "
-                                           "ask for fewer answers at a time",
-                                           bytes, options_.plans_bytes),
-                    .type = {},
-                    .param = {},
-                    .code = "request_too_large"});
+    throw ApiError(400,
+                   fmt::format("prompts, answers and logit_bias of this request would take some {} "
+                               "bytes in memory, {} are there for all: ask for fewer answers at a "
+                               "time",
+                               bytes, options_.plans_bytes),
+                   "request_too_large");
   BudgetShare share(plans_);
   if (!share.grow(bytes))
-    throw ApiError({.status = 503,
-                    .message = "requests that wait and run have all the memory that there is for "
-                               "prompts: try again",
-                    .type = {},
-                    .param = {},
-                    .code = "overloaded"});
+    throw ApiError(503,
+                   "requests that wait and run have all the memory that there is for prompts: try "
+                   "again",
+                   "overloaded");
   return share;
 }
 

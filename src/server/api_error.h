@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +17,9 @@ namespace braid {
 class ApiError : public std::runtime_error {
  public:
   explicit ApiError(ErrorBody body) : std::runtime_error(body.message), body_(std::move(body)) {}
+  // Of the usual type for the status, and of no field.
+  ApiError(int status, std::string message, std::string code)
+      : ApiError(ErrorBody{status, std::move(message), {}, {}, std::move(code)}) {}
   const ErrorBody& body() const { return body_; }
 
  private:

@@ -18,6 +18,8 @@
 
 namespace braid {
 
+class Exchange;
+
 // The body of a request: bounded in depth, keys an object and values, no key twice. The order of
 // keys stays, for templates show it to the model.
 nlohmann::ordered_json parse_body(std::string_view body);
@@ -67,7 +69,6 @@ std::string kind_of(const nlohmann::ordered_json& value);
 std::optional<int64_t> as_integer(const nlohmann::ordered_json& value);
 
 // Status 200. Bytes that are no UTF-8 are replaced: a name may come from anywhere.
-class Exchange;
 void reply_json(Exchange& exchange, const nlohmann::ordered_json& json);
 
 }  // namespace braid

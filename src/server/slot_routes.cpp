@@ -67,15 +67,12 @@ std::string file_name(const Shared& exchange) {
 // Braid's exceptions as answers; what is wrong with a file is for the client that named it.
 void answering_slot(Exchange& exchange, const std::function<void()>& run) {
   answering(exchange, [&] {
-    const auto refused = [](int status, const char* what, const char* code) {
-      return ApiError({.status = status, .message = what, .type = {}, .param = {}, .code = code});
-    };
     try {
       run();
     } catch (const SlotEmpty& error) {
-      throw refused(404, error.what(), "slot_empty");
+      throw ApiError(404, error.what(), "slot_empty");
     } catch (const SlotBusy& error) {
-      throw refused(503, error.what(), "slot_busy");
+      throw ApiError(503, error.what(), "slot_busy");
     }
   });
 }
@@ -86,11 +83,7 @@ ApiError file_error(const std::string& name, const char* not_done, const char* c
   const std::string_view what = error.what();
   const size_t path = what.find(": ");
   const std::string_view why = path == what.npos ? what : what.substr(path + 2);
-  return ApiError({.status = 500,
-                   .message = fmt::format("{} was not {}: {}", name, not_done, why),
-                   .type = {},
-                   .param = {},
-                   .code = code});
+  return ApiError(500, fmt::format("{} was not {}: {}", name, not_done, why), code);
 }
 
 double ms_since(Clock::time_point start) {
@@ -106,11 +99,8 @@ void save(Api& api, SlotFolder& folder, const Shared& exchange, int slot) {
   try {
     bytes = folder.save(realm, name, state);
   } catch (const SlotFolderFull& error) {
-    throw ApiError({.status = 507,
-                    .message = fmt::format("{} was not saved: {}", name, error.what()),
-                    .type = {},
-                    .param = {},
-                    .code = "slot_folder_full"});
+    throw ApiError(507, fmt::format("{} was not saved: {}", name, error.what()),
+                   "slot_folder_full");
   } catch (const Error& error) {
     throw file_error(name, "saved", "not_saved", error);
   }

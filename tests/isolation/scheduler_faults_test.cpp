@@ -145,15 +145,18 @@ void noting_embed(const EmbedArgs& args, const Share& share) {
   if (share.thread == 0) last_token = args.batch.tokens[args.batch.counts->rows - 1];
   true_embed(args, share);
 }
+void note_tokens(Ops& ops) {
+  true_embed = ops.embed.work;
+  ops.embed.work = noting_embed;
+}
 void spoilt_head(const HeadArgs& args, const Share& share) {
   true_head(args, share);
   if (last_token == kSpoiler && share.thread == 0 && args.batch.counts->logit_rows > 0)
     std::fill_n(args.logits.data, args.logits.cols, std::numeric_limits<float>::quiet_NaN());
 }
 void plant_spoilt_logits(Ops& ops) {
-  true_embed = ops.embed.work;
+  note_tokens(ops);
   true_head = ops.head.work;
-  ops.embed.work = noting_embed;
   ops.head.work = spoilt_head;
 }
 
@@ -181,9 +184,8 @@ void spoilt_norm_rows(const NormRowsArgs& args, const Share& share) {
         std::numeric_limits<float>::infinity();
 }
 void plant_spoilt_vectors(Ops& ops) {
-  true_embed = ops.embed.work;
+  note_tokens(ops);
   true_norm_rows = ops.norm_rows.work;
-  ops.embed.work = noting_embed;
   ops.norm_rows.work = spoilt_norm_rows;
 }
 
